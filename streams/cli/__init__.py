@@ -1,0 +1,58 @@
+"""The command line. Each command is one module here, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from schemas.errors import PlumblineError
+
+COMMANDS = {
+    "run": ("streams.cli.run", "Run the embedded service: HTTP in, scores, drift, webhooks, one process."),
+    "demo": ("streams.cli.demo", "Run the service on a simulated company, with a webhook receiver."),
+    "check": ("streams.cli.check", "Check an ICP, mapping or settings file; errors with line and column."),
+    "schema": ("streams.cli.schema", "Print the JSON Schema of icp, mapping, settings, events or alerts."),
+    "import": ("streams.cli.import_csv", "Turn CSV exports into an event history."),
+    "simulate": ("streams.cli.simulate", "Write the event history of a simulated company."),
+    "replay": ("streams.cli.replay", "Run a history through the processor, and say what comes out."),
+    "post": ("streams.cli.post", "Send a history to a running service."),
+    "deliveries": ("streams.cli.deliveries", "List, show and retry webhook deliveries."),
+    "dlq": ("streams.cli.dlq", "List and show events that could not be used."),
+    "drift": ("streams.cli.drift", "List drift verdicts."),
+    "listen": ("streams.cli.listen", "Receive webhooks, verify and print them."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)  # noqa: S101 - a broken table, not a user's error
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
+@click.version_option(package_name="plumbline")
+def plumbline() -> None:
+    """Which account to call now and why, and whether the ideal customer profile drifts."""
+
+
+def main() -> None:
+    """The console script: an error of ours is printed as it is and ends with its exit code."""
+    try:
+        plumbline(prog_name="plumbline")
+    except PlumblineError as error:
+        click.echo(f"plumbline: {error}", err=True)
+        sys.exit(error.exit_code)
