@@ -1,0 +1,367 @@
+"""Every Prometheus metric, named and explained once. docs/metrics.md is the same for people; a test compares the two.
+
+Rules:
+1. Each service instance has its own registry; nothing is global, so two services in one process don't mix.
+2. No account id, e-mail address or text of a person is ever a label. Labels come from closed sets (event types,
+   results, alert kinds), from the operator's own files (variants, endpoints), or they are bounded: the first N values
+   that look like a name, and ``other`` for the rest.
+3. Called for each batch, delivery or request, never for each event.
+4. Series whose labels are known beforehand are there from the start, at 0: a rate sees their first event only so.
+5. Base units: seconds, events, points of score. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Literal, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client.registry import Collector
+
+from detectors.signals.contract import Verdict
+from schemas.events import EVENT_CLASSES
+from schemas.settings import AlertKind
+from streams.delivery.policy import Result
+from streams.score_histogram import ScoreHistogram
+
+__all__ = ["CONTENT_TYPE", "OTHER", "Metrics", "bounded_label"]
+
+Stage = Literal["account", "drift"]
+EventResult = Literal["applied", "duplicate", "late", "dead_lettered"]
+
+OTHER = "other"
+UNKNOWN_TYPE = "unknown"
+DRIFT_STATES = ("learning", "watching", "drifting", "resolved")
+_DELIVERY_RESULTS = frozenset(result.value for result in Result)
+MAX_REASONS = 50
+MAX_ENDPOINTS = 100
+MAX_VARIANTS = 100
+MAX_SIGNALS = 50
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+EVENTS = (1, 10, 50, 100, 500, 1_000, 2_500, 5_000, 10_000, 50_000)
+FIT_POINTS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+TRIGGER_POINTS = (0, 5, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+ -]{0,63}")
+
+
+def bounded_label(seen: set[str], value: str, top_n: int) -> str:
+    """``value`` if it is among the first ``top_n`` that came by and reads like a name, else ``other``.
+
+    ``seen`` remembers those that were let in (it is changed). An e-mail address never reads like a name.
+    """
+    if value in seen:
+        return value
+    if value == OTHER or len(seen) >= top_n or not _NAME.fullmatch(value):
+        return OTHER
+    seen.add(value)
+    return value
+
+
+class _WithoutCreationTimes(Collector):
+    """The registry as it is served. The client's ``_created`` series double the output, and nobody asks for them;
+    its own switch for them is global to the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+class Metrics:
+    """The metrics of one service instance. Methods are named for what happened; they may be called on any thread.
+
+    ``segments_per_signal``: segments with series of their own, for each drift signal; the others share ``other``.
+    """
+
+    def __init__(self, *, segments_per_signal: int = 20) -> None:
+        self._segments_per_signal = segments_per_signal
+        self._lock = threading.Lock()
+        self._seen: dict[str, set[str]] = {}
+        self._latest: dict[str, list[Verdict]] = {}
+        self._registry = registry = CollectorRegistry()
+
+        # events in
+        self._events = Counter(
+            "plumbline_events",
+            "Events that went through the account stage, by CloudEvents type and by what became of them.",
+            ["type", "result"],
+            registry=registry,
+        )
+        self._dead_letters = Counter(
+            "plumbline_dead_letters",
+            "Events that could not be used, by reason code.",
+            ["reason"],
+            registry=registry,
+        )
+        self._gateway_requests = Counter(
+            "plumbline_gateway_requests",
+            "Requests to POST /v1/events, by HTTP status of the answer.",
+            ["code"],
+            registry=registry,
+        )
+        self._gateway_events = Counter(
+            "plumbline_gateway_events",
+            "Events in those requests: kept (durable, answered with 202) or refused.",
+            ["result"],
+            registry=registry,
+        )
+
+        # the processor
+        self._batch_seconds = Histogram(
+            "plumbline_batch_seconds",
+            "Seconds from the load of a batch's states to the end of its commit.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._commit_seconds = Histogram(
+            "plumbline_commit_seconds",
+            "Seconds that the commit of a batch took.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._batch_events = Histogram(
+            "plumbline_batch_events",
+            "Records in a batch: events in the account stage, observations in the drift stage.",
+            ["stage"],
+            buckets=EVENTS,
+            registry=registry,
+        )
+        self._lag_events = Gauge(
+            "plumbline_lag_events", "Events that are kept but not yet processed.", registry=registry
+        )
+        self._lag_seconds = Gauge(
+            "plumbline_lag_seconds",
+            "Seconds by which the watermark is behind the clock while events wait; 0 when none waits.",
+            registry=registry,
+        )
+        self._watermark = Gauge(
+            "plumbline_watermark_timestamp_seconds",
+            "Newest event time applied so far; 0 before the first event.",
+            registry=registry,
+        )
+        self._accounts = Gauge("plumbline_accounts", "Accounts with a state.", registry=registry)
+
+        # scores and alerts
+        self._fit_score = ScoreHistogram(
+            "plumbline_fit_score",
+            "Fit, in points, of each account that a batch touched, after the batch.",
+            FIT_POINTS,
+        )
+        self._trigger_score = ScoreHistogram(
+            "plumbline_trigger_score",
+            "Trigger score, in points, of each account that a batch touched, after the batch; below 0 counts as 0.",
+            TRIGGER_POINTS,
+        )
+        registry.register(self._fit_score)
+        registry.register(self._trigger_score)
+        self._alerts = Counter("plumbline_alerts", "Alerts made, by kind.", ["kind"], registry=registry)
+
+        # drift
+        by_segment = ["signal", "segment"]
+        self._drift_statistic = Gauge(
+            "plumbline_drift_statistic",
+            "The detector's statistic: it alarms at the threshold.",
+            by_segment,
+            registry=registry,
+        )
+        self._drift_threshold = Gauge(
+            "plumbline_drift_threshold",
+            "Where the detector alarms; set by the promised rate of false alarms.",
+            by_segment,
+            registry=registry,
+        )
+        self._drift_baseline = Gauge(
+            "plumbline_drift_baseline",
+            "Estimate in the frozen baseline, in the signal's unit; absent while learning.",
+            by_segment,
+            registry=registry,
+        )
+        self._drift_current = Gauge(
+            "plumbline_drift_current",
+            "Estimate now, in the signal's unit; absent while unknown.",
+            by_segment,
+            registry=registry,
+        )
+        self._drift_state = Gauge(
+            "plumbline_drift_state",
+            "1 for the state that the segment is in, 0 for the others.",
+            [*by_segment, "state"],
+            registry=registry,
+        )
+
+        # alerts out
+        self._deliveries = Counter(
+            "plumbline_deliveries",
+            "What became of webhook attempts and deliveries, by endpoint.",
+            ["endpoint", "result"],
+            registry=registry,
+        )
+        self._delivery_backlog = Gauge(
+            "plumbline_delivery_backlog",
+            "Deliveries that wait for their first or next attempt.",
+            ["endpoint"],
+            registry=registry,
+        )
+        self._delivery_oldest = Gauge(
+            "plumbline_delivery_oldest_seconds",
+            "Age of the oldest waiting delivery; 0 when none waits.",
+            ["endpoint"],
+            registry=registry,
+        )
+
+        # the service
+        self._start_at_zero()
+        build = Info("plumbline_build", "Version of Plumbline and of Python, as labels.", registry=registry)
+        build.info({"version": version("plumbline"), "python": platform.python_version()})
+        ProcessCollector(registry=registry)
+
+    def batch_done(
+        self,
+        *,
+        stage: Stage,
+        records: int,
+        seconds: float,
+        commit_seconds: float,
+        watermark: float,
+        results: Mapping[tuple[str, EventResult], int] | None = None,
+        dead_letters: Mapping[str, int] | None = None,
+    ) -> None:
+        """A batch is committed. ``results``: count by (event type, result), from the account stage alone."""
+        self._batch_seconds.labels(stage).observe(seconds)
+        self._commit_seconds.labels(stage).observe(commit_seconds)
+        self._batch_events.labels(stage).observe(records)
+        if stage == "account":
+            self._watermark.set(watermark)
+        for (event_type, result), count in (results or {}).items():
+            known = event_type if event_type in EVENT_CLASSES else UNKNOWN_TYPE
+            self._events.labels(known, result).inc(count)
+        for reason, count in (dead_letters or {}).items():
+            self._dead_letters.labels(self._bounded("reason", reason, MAX_REASONS)).inc(count)
+
+    def accounts_scored(self, variant: str, fits: Sequence[float], triggers: Sequence[float]) -> None:
+        """Scores, in points, of the accounts that a batch touched."""
+        label = self._bounded("variant", variant, MAX_VARIANTS)
+        with self._lock:
+            self._fit_score.observe(label, fits)
+            self._trigger_score.observe(label, triggers)
+
+    def alert_made(self, kind: AlertKind, count: int = 1) -> None:
+        self._alerts.labels(kind).inc(count)
+
+    def lag(self, *, events: int, now: float, watermark: float) -> None:
+        """``events`` wait to be processed at the time ``now``."""
+        self._lag_events.set(events)
+        self._lag_seconds.set(max(0.0, now - watermark) if events and watermark else 0.0)
+
+    def accounts(self, count: int) -> None:
+        self._accounts.set(count)
+
+    def verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """All verdicts of one or more signals; they replace what was known of these signals.
+
+        Where several segments share ``other``, it shows the one nearest to its threshold: the worst must not hide.
+        """
+        by_signal: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            by_signal.setdefault(verdict.signal, []).append(verdict)
+        with self._lock:
+            self._latest.update(by_signal)
+            gauges = (self._drift_statistic, self._drift_threshold, self._drift_baseline, self._drift_current)
+            for gauge in (*gauges, self._drift_state):
+                gauge.clear()
+            for signal, known in self._latest.items():
+                for segment, verdict in self._shown(signal, known).items():
+                    self._show(bounded_label(self._names("signal"), signal, MAX_SIGNALS), segment, verdict)
+
+    def delivery_result(self, endpoint: str, result: str) -> None:
+        """``result``: a value of streams.delivery.policy.Result."""
+        label = self._bounded("endpoint", endpoint, MAX_ENDPOINTS)
+        self._deliveries.labels(label, result if result in _DELIVERY_RESULTS else OTHER).inc()
+
+    def delivery_backlog(self, waiting: Mapping[str, tuple[int, float]]) -> None:
+        """``waiting``: endpoint -> (deliveries, age of the oldest in seconds), for all endpoints."""
+        with self._lock:
+            self._delivery_backlog.clear()
+            self._delivery_oldest.clear()
+            for endpoint, (count, oldest_s) in waiting.items():
+                label = bounded_label(self._names("endpoint"), endpoint, MAX_ENDPOINTS)
+                self._delivery_backlog.labels(label).set(count)
+                self._delivery_oldest.labels(label).set(oldest_s)
+                for result in _DELIVERY_RESULTS:
+                    self._deliveries.labels(label, result)
+
+    def request_answered(self, code: int, *, kept: int = 0, refused: int = 0) -> None:
+        """The gateway answered a request for events with the HTTP status ``code``."""
+        self._gateway_requests.labels(str(code)).inc()
+        self._gateway_events.labels("kept").inc(kept)
+        self._gateway_events.labels("refused").inc(refused)
+
+    def expose(self) -> bytes:
+        """The text that /metrics answers with; its content type is CONTENT_TYPE."""
+        with self._lock:
+            return generate_latest(_WithoutCreationTimes(self._registry))
+
+    def _start_at_zero(self) -> None:
+        for event_type in (*EVENT_CLASSES, UNKNOWN_TYPE):
+            for event_result in get_args(EventResult):
+                self._events.labels(event_type, event_result)
+        for kind in get_args(AlertKind):
+            self._alerts.labels(kind)
+        for code in ("202", "207", "400", "401", "413", "415", "429", "503"):
+            self._gateway_requests.labels(code)
+        for gateway_result in ("kept", "refused"):
+            self._gateway_events.labels(gateway_result)
+
+    def _names(self, label: str) -> set[str]:
+        return self._seen.setdefault(label, set())
+
+    def _bounded(self, label: str, value: str, top_n: int) -> str:
+        with self._lock:
+            return bounded_label(self._names(label), value, top_n)
+
+    def _shown(self, signal: str, verdicts: Sequence[Verdict]) -> dict[str, Verdict]:
+        """segment label -> the verdict that it shows"""
+        shown: dict[str, Verdict] = {}
+        seen = self._names(f"segment of {signal}")
+        for verdict in verdicts:
+            label = bounded_label(seen, verdict.segment, self._segments_per_signal)
+            if label not in shown or _nearness(verdict) > _nearness(shown[label]):
+                shown[label] = verdict
+        return shown
+
+    def _show(self, signal: str, segment: str, verdict: Verdict) -> None:
+        self._drift_statistic.labels(signal, segment).set(verdict.statistic)
+        self._drift_threshold.labels(signal, segment).set(verdict.threshold)
+        if verdict.before is not None:
+            self._drift_baseline.labels(signal, segment).set(verdict.before.estimate)
+        if verdict.now is not None:
+            self._drift_current.labels(signal, segment).set(verdict.now.estimate)
+        for state in DRIFT_STATES:
+            self._drift_state.labels(signal, segment, state).set(1 if state == verdict.state else 0)
+
+
+def _nearness(verdict: Verdict) -> tuple[bool, float]:
+    """How near a verdict is to an alarm; drifting comes before everything."""
+    ratio = verdict.statistic / verdict.threshold if verdict.threshold > 0 else 0.0
+    return verdict.state == "drifting", ratio
