@@ -5,6 +5,7 @@ Rules:
    ``visitor:<id>`` on a web.visit whose account is not known yet.
 2. Strict where it matters: an unknown ``type``, a missing field, a wrong JSON type, a time without an offset or
    money without a currency is refused with its JSON path and what to do. Fields that are not known are ignored.
+   Of a key that is given twice the last one counts; a second, different ``type`` is refused.
 3. Decoding is pure: the present time, for refusing events from the future, is given by the caller.
 
 Reference: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
@@ -20,6 +21,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.errors import EventRefused, Problem
+from schemas.event_problems import WIDE_INTEGER, explain, not_json, out_of_calendar
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -27,6 +29,10 @@ Text = Annotated[str, Meta(max_length=32_768)]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset, like 2026-11-01T09:30:00Z")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217, like EUR")]
 Amount = Annotated[float, Meta(ge=0)]
+Property = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | float | str | bool | list[Any] | dict[str, Any] | None
+)
+"""Any JSON, but no integer that state could not hold. What lies deeper is looked at only if there is something."""
 
 MAX_ATTRIBUTES = 200
 PRODUCT_PREFIX = "product:"
@@ -65,12 +71,24 @@ class KnownAttributes(Struct, kw_only=True):
     technologies: list[str] | None = None
 
 
+def _refuse_wide_integers(values: dict[str, Any] | list[Any], path: str) -> None:
+    """Raises msgspec.ValidationError for an integer that 64 bits do not hold."""
+    for value in values if isinstance(values, list) else values.values():
+        kind = type(value)
+        if kind is int:
+            if not -(2**63) <= value < 2**63:
+                raise msgspec.ValidationError(f"{WIDE_INTEGER} - at `{path}`")
+        elif kind is dict or kind is list:
+            _refuse_wide_integers(value, path + "[...]")
+
+
 class AccountProfileData(Struct, kw_only=True, gc=False, omit_defaults=True):
     attributes: dict[str, Any]
 
     def __post_init__(self) -> None:
         if len(self.attributes) > MAX_ATTRIBUTES:
             raise ValueError(f"an account has at most {MAX_ATTRIBUTES} attributes")
+        _refuse_wide_integers(self.attributes, "$.data.attributes[...]")
         try:
             msgspec.convert(self.attributes, KnownAttributes)
         except msgspec.ValidationError as error:
@@ -98,7 +116,7 @@ class ProductEventData(Struct, kw_only=True, gc=False, omit_defaults=True):
     name: Name
     user_id: Id | None = None
     feature: Name | None = None
-    properties: dict[str, Any] | None = None
+    properties: dict[str, Property] | None = None
 
 
 class ProductReleasedData(Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -222,8 +240,12 @@ EVENT_CLASSES: dict[str, type[Envelope]] = {
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_EVENT_TYPES = ", ".join(sorted(EVENT_CLASSES))
+
+# A string without an end takes the rest: else every quote in it would be tried as a start, in quadratic time.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[{]|[\]}]")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> Event:
@@ -241,20 +263,25 @@ def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None 
             f"the event has {len(raw)} bytes; the limit is {limits.max_bytes}",
             remedy="send less in text fields, or raise the limit max_event_bytes in the settings",
         )
-    if raw.count(b"{") + raw.count(b"[") > limits.max_depth and _depth(raw) > limits.max_depth:
+    containers = raw.count(b"{") + raw.count(b"[")
+    if containers > limits.max_depth and _deeper_than(raw, limits.max_depth):
         raise _refused(
             "too_deep",
             f"the event is nested more than {limits.max_depth} levels deep",
             remedy="send flat properties, or raise the limit max_event_depth in the settings",
         )
     try:
+        if not raw.isascii():
+            raw.decode()  # msgspec does not look into the texts that it skips
         event: Event = _decoder.decode(raw)
+        if containers > 3 and type(event) is ProductEvent and event.data.properties:
+            _refuse_wide_integers(event.data.properties, "$.data.properties[...]")
     except msgspec.ValidationError as error:
-        raise EventRefused(_explain(str(error))) from None
+        raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refused(
-            "not_json", f"not JSON: {error}", remedy="send one CloudEvent as a UTF-8 JSON object"
-        ) from None
+        raise EventRefused(not_json(raw, error)) from None
+    if not 1970 <= event.time.year <= 9000:
+        raise EventRefused(out_of_calendar())
     if now is not None and event.time.timestamp() > now + limits.future_tolerance_s:
         raise _refused(
             "in_future",
@@ -263,27 +290,20 @@ def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None 
             remedy="check the sender's clock and time zone",
         )
     subject = event.subject
+    if 92 in raw:  # a backslash: only an escape can bring a control character below DEL into a text
+        _refuse_control_characters(event)
+    released = type(event) is ProductReleased
     if ":" in subject:
-        if subject.startswith(PRODUCT_PREFIX) and type(event) is not ProductReleased:
-            raise _refused(
-                "wrong_subject",
-                f"a subject {PRODUCT_PREFIX}... belongs to product.released",
-                where="$.subject",
-                remedy="give the account's id as the subject",
-            )
+        if subject.startswith(PRODUCT_PREFIX) and not released:
+            raise _wrong_subject(f"a subject {PRODUCT_PREFIX}... belongs to product.released")
         if subject.startswith(VISITOR_PREFIX) and type(event) is not WebVisit:
-            raise _refused(
-                "wrong_subject",
-                f"a subject {VISITOR_PREFIX}... belongs to web.visit",
-                where="$.subject",
-                remedy="give the account's id as the subject",
-            )
-    if type(event) is ProductReleased and not subject.startswith(PRODUCT_PREFIX):
-        raise _refused(
-            "wrong_subject",
+            raise _wrong_subject(f"a subject {VISITOR_PREFIX}... belongs to web.visit")
+        if subject in (PRODUCT_PREFIX, VISITOR_PREFIX):
+            raise _wrong_subject("nothing stands behind the colon", f"write the subject as {subject}<name>")
+    if released and not subject.startswith(PRODUCT_PREFIX):
+        raise _wrong_subject(
             "a release belongs to a product, not to an account",
-            where="$.subject",
-            remedy=f"write the subject as {PRODUCT_PREFIX}<name>",
+            f"write the subject as {PRODUCT_PREFIX}<name>",
         )
     return event
 
@@ -302,71 +322,29 @@ def _refused(code: str, what: str, *, where: str = "$", remedy: str = "") -> Eve
     return EventRefused(Problem(code=code, what=what, where=where, remedy=remedy))
 
 
-def _depth(raw: bytes) -> int:
-    deepest = level = 0
-    for byte in _STRINGS.sub(b"", raw):
-        if byte in b"{[":
+def _wrong_subject(what: str, remedy: str = "give the account's id as the subject") -> EventRefused:
+    return _refused("wrong_subject", what, where="$.subject", remedy=remedy)
+
+
+def _refuse_control_characters(event: Event) -> None:
+    """CloudEvents 1.0 forbids them in attributes, and lists and terminals would trip over them."""
+    for name in ("id", "source", "subject"):
+        if _CONTROL.search(getattr(event, name)):
+            raise _refused(
+                "bad_value",
+                "it holds a control character",
+                where=f"$.{name}",
+                remedy="leave out NUL, line breaks, tabs and the like",
+            )
+
+
+def _deeper_than(raw: bytes, levels: int) -> bool:
+    level = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", raw)):
+        if bracket in (b"{", b"["):
             level += 1
-            deepest = max(deepest, level)
-        elif byte in b"}]":
+            if level > levels:
+                return True
+        else:
             level -= 1
-    return deepest
-
-
-def _explain(message: str) -> Problem:
-    """A Problem from msgspec's own words, with a remedy."""
-    match = _AT.match(message)
-    # An error raised inside __post_init__ carries two places; the inner one is the exact one.
-    what, path = (match["what"], match["path"] or "$") if match else (message, "$")
-    inner = _AT.match(what)
-    if inner is not None and inner["path"]:
-        what, path = inner["what"], inner["path"]
-    # No value of the event may reach an error text: it could be an address or a note.
-    what = re.sub(r"^(Invalid (?:enum )?value) .*$", r"\1", what, flags=re.DOTALL)
-    if path == "$.type":
-        return Problem(
-            code="unknown_type",
-            what="not a type of event that Plumbline knows",
-            where=path,
-            remedy="use one of " + ", ".join(sorted(EVENT_CLASSES)),
-        )
-    if what.startswith("Object missing required field"):
-        field = what.split("`")[1]
-        return Problem(
-            code="missing_field",
-            what=f"`{field}` is missing",
-            where=path,
-            remedy=_REMEDIES.get(field, "add it"),
-        )
-    field = path.rsplit(".", 1)[-1]
-    if "datetime" in what:
-        return Problem(
-            code="bad_time",
-            what="a time must be RFC 3339 with an offset",
-            where=path,
-            remedy="write it like 2026-11-01T09:30:00Z or 2026-11-01T09:30:00+01:00",
-        )
-    code = "wrong_type" if what.startswith("Expected") and ", got" in what else "bad_value"
-    return Problem(code=code, what=what, where=path, remedy=_REMEDIES.get(field, ""))
-
-
-_REMEDIES = {
-    "specversion": 'write "specversion": "1.0"',
-    "id": "give every event an id that is its own within its source; a repeat of both is dropped",
-    "source": 'name the system that sends, like "https://crm.example/eu"',
-    "subject": "give the account's id as the subject",
-    "time": "say when it happened, in RFC 3339 with an offset, like 2026-11-01T09:30:00Z",
-    "data": "put what happened under data; plumbline schema events shows the fields",
-    "type": "use one of " + ", ".join(sorted(EVENT_CLASSES)),
-    "outcome": "plumbline schema events lists the values",
-    "currency": "write three capital letters from ISO 4217, like EUR",
-    "amount": "write a number that is not negative, without symbols or thousands separators, and its `currency`",
-    "complexity": "write a whole number from 1 to 10",
-    "employees": "write a number, not a text or a range",
-    "seats": "write a number that is not negative",
-    "arr": 'write {"amount": 12000, "currency": "EUR"}',
-    "advisory_board": "write true or false",
-    "technologies": 'write a list of texts, like ["snowflake", "dbt"]',
-    "domains": 'write a list of texts, like ["acme.example"]',
-    "name": "name what happened, like report_viewed",
-}
+    return False
