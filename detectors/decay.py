@@ -13,6 +13,7 @@ Half-lives are held exactly, as one sum at one reference time. The other shapes 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -94,7 +95,7 @@ class HalfLife:
         return f"by half in {_days(self._half_life_s)}"
 
 
-class _Bucketed:
+class _Bucketed(ABC):
     """Shapes that end: counts by time bucket, forgotten when nothing is left of them."""
 
     def __init__(self, lifespan_s: float) -> None:
@@ -112,8 +113,8 @@ class _Bucketed:
         # Nothing rises, and after one lifespan all is gone: twice the value, halved within a lifespan, bounds it.
         return 2.0, self._lifespan_s
 
-    def share(self, age: float) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def share(self, age: float) -> float: ...
 
     def add(self, memory: Fading, at: float, units: float) -> None:
         bucket = int(at // self._bucket_s)

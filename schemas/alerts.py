@@ -83,6 +83,7 @@ class TriggerAlert(Struct, kw_only=True, tag_field="kind", tag="trigger"):
     id: str
     at: datetime
     account: str
+    account_name: str
     variant: str
     icp_version: str
     fit: float
@@ -104,6 +105,7 @@ class BlockerEnded(Struct, kw_only=True, tag_field="kind", tag="blocker_ended"):
     id: str
     at: datetime
     account: str
+    account_name: str
     variant: str
     icp_version: str
     blocker: str
@@ -120,6 +122,7 @@ class ActivationMissed(Struct, kw_only=True, tag_field="kind", tag="activation_m
     id: str
     at: datetime
     account: str
+    account_name: str
     variant: str
     icp_version: str
     milestone: str

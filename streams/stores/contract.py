@@ -16,6 +16,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from detectors.effects import Listing
+
 
 class Ledger(Struct, kw_only=True):
     """received = applied + duplicate + late + dead_lettered, always."""
@@ -62,16 +64,6 @@ class StateWrite(Struct, gc=False):
     due_changed: bool
 
 
-class ScoreWrite(Struct, gc=False):
-    """One account's place in a variant's list. ``rank`` bounds the score from above at any later time (see
-    detectors/triggers.py), so that the list can be read in its order without scoring every account."""
-
-    variant: str
-    account: str
-    fit: float
-    rank: float
-
-
 class OutboxRow(Struct, gc=False):
     id: str
     kind: str
@@ -91,7 +83,7 @@ class Commit(Struct, kw_only=True):
     """All that one batch changes."""
 
     states: Sequence[StateWrite] = ()
-    scores: Sequence[ScoreWrite] = ()
+    listings: Sequence[Listing] = ()
     outbox: Sequence[OutboxRow] = ()
     observations: Sequence[bytes] = ()
     dead_letters: Sequence[DeadLetter] = ()
@@ -124,6 +116,14 @@ class Store(Protocol):
 
     def next_due(self, claim: Claim) -> float | None:
         """When the earliest timer of the partition fires; None without one."""
+        ...
+
+    def read_observations(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Committed observations with a sequence number above ``after``, in order."""
+        ...
+
+    def drop_observations(self, until: int) -> None:
+        """Forgets those up to the sequence number ``until``, which the drift stage has committed."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,119 @@
+"""All that is remembered of one account: explicit, versioned, bounded.
+
+What is bounded, and how: attributes by schemas.events.MAX_ATTRIBUTES, duplicate memory by MAX_SEEN event ids, trigger
+memory by detectors/triggers.py, the rest by the size of the ICP file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from detectors.triggers import Cell
+from schemas.errors import StateRefused
+from schemas.events import MAX_ATTRIBUTES
+
+STATE_VERSION = 1
+MAX_SEEN = 512
+_DIGEST = 8
+
+
+class VariantState(Struct, array_like=True, gc=False):
+    """Where one account stands with one ICP variant."""
+
+    episode: int = 0
+    """how many alerts it has had; names them"""
+    fired: str = ""
+    """the quadrant of the alert that is still on, or empty when armed"""
+    alerted_at: float = 0.0
+    blockers: dict[str, float] = {}
+    """blocker -> Unix seconds at which it ends (or ended)"""
+    disqualified: list[str] = []
+    """disqualifiers on events that have happened"""
+
+
+class AccountState(Struct, array_like=True, gc=False):
+    version: int = STATE_VERSION
+    attributes: dict[str, tuple[Any, float]] = {}
+    """attribute -> (value, Unix seconds of the event that set it); a removed one stays as None, so that an older
+    event that arrives late can't bring it back"""
+    seen: bytes = b""
+    """8-byte digests of the newest events' source and id"""
+    now: float = 0.0
+    """newest event or timer, Unix seconds: the account's own time"""
+    events: int = 0
+    milestones: dict[str, float] = {}
+    source: str = ""
+    """acquisition source, fixed at sign-up"""
+    first_visit: tuple[float, str] | None = None
+    """time and source of the first visit whose source is known"""
+    cells: dict[int, Cell] = {}
+    variants: dict[str, VariantState] = {}
+    timers: dict[str, float] = {}
+    """timer -> Unix seconds at which it is due"""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AccountState)
+_version_decoder = msgspec.msgpack.Decoder(list[Any])
+
+
+def encode_state(state: AccountState) -> bytes:
+    return _encoder.encode(state)
+
+
+def decode_state(raw: bytes) -> AccountState:
+    """Raises StateRefused for a version that this program can't read."""
+    # The version is the first element: 0x9b (an array of eleven) and then a small integer.
+    if raw[1] != STATE_VERSION:
+        raise StateRefused(
+            f"the stored account states have version {raw[1]}; this program reads version {STATE_VERSION}",
+            remedy="run the version of Plumbline that wrote them, or start from an empty data directory and replay",
+        )
+    return _decoder.decode(raw)
+
+
+def digest(source: str, event_id: str) -> bytes:
+    """What names an event in the duplicate memory. Cryptographic, so that no sender can make another's event look
+    like a repeat of one of its own."""
+    return hashlib.blake2b(f"{source}\x00{event_id}".encode(), digest_size=_DIGEST).digest()
+
+
+def remember(seen: bytes, event: bytes) -> bytes:
+    """``seen`` with one event more, the oldest quarter forgotten when it is full."""
+    if len(seen) >= MAX_SEEN * _DIGEST:
+        seen = seen[MAX_SEEN * _DIGEST // 4 :]
+    return seen + event
+
+
+def merge_attributes(state: AccountState, attributes: dict[str, Any], at: float) -> bool:
+    """Attribute by attribute the newest event time wins, null removes. Returns whether a value has changed.
+
+    Attributes over the limit are left out, so that an account's state stays bounded.
+    """
+    changed = False
+    held = state.attributes
+    for name, value in attributes.items():
+        before = held.get(name)
+        if before is None:
+            if len(held) >= MAX_ATTRIBUTES:
+                continue
+        elif before[1] > at or (before[1] == at and not _wins_tie(value, before[0])):
+            continue
+        held[name] = (value, at)
+        if before is None or before[0] != value:
+            changed = True
+    return changed
+
+
+def present(state: AccountState) -> dict[str, Any]:
+    """The account's attributes as conditions see them."""
+    return {name: value for name, (value, _) in state.attributes.items() if value is not None}
+
+
+def _wins_tie(value: Any, other: Any) -> bool:
+    """Two events of the same time: any rule will do that does not depend on which came first."""
+    return repr(value) >= repr(other)

@@ -1,0 +1,34 @@
+"""What stepping a stage through a batch brings about, besides the new states."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from schemas.alerts import Alert
+from schemas.observations import Observation
+
+
+class Listing(Struct, gc=False):
+    """One account's place in a variant's list.
+
+    ``bound`` is log2 of a bound of its trigger score at ``at`` (Unix seconds) that halves every ``envelope_s``:
+    ``rank = bound + at / envelope_s`` orders accounts by what they can score at any later time, so that the top of
+    the list is found without scoring every account.
+    """
+
+    variant: str
+    account: str
+    fit: float
+    trigger: float
+    at: float
+    bound: float
+    envelope_s: float
+
+
+class Effects(Struct):
+    alerts: list[Alert] = []
+    observations: list[Observation] = []
+    listings: dict[tuple[str, str], Listing] = {}
+    """(variant, account) -> the newest listing"""
+    timers_changed: bool = False
+    """set by a step that set or removed a timer; whoever runs the stage reads and resets it"""

@@ -1,0 +1,122 @@
+"""One ICP variant made runnable: fit, trigger score with its parts, standing, and the decision to alert or not.
+
+``decide`` is a pure function from where an account stands to a named reason; everything that says "why no alert"
+says it in these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from detectors.account_state import AccountState, VariantState
+from detectors.fit import CompiledFit, Fit
+from detectors.matching import Predicate, compile_node
+from detectors.triggers import Cell, CompiledTrigger, bound, envelope
+from schemas.icp import AlertRules, Variant
+
+Quadrant = Literal["route", "nurture", "discover", "not_now"]
+Reason = Literal[
+    "fire", "still_on", "screened_out", "disqualified", "blocked", "trigger_below", "cooling_down"
+]
+
+
+class Score(Struct, frozen=True):
+    """Fit and trigger of one account for one variant at one time; ``parts`` add up to ``trigger``."""
+
+    fit: Fit
+    trigger: float
+    parts: tuple[tuple[CompiledTrigger, float, Cell], ...]
+    quadrant: Quadrant
+
+
+class Decision(Struct, frozen=True):
+    reason: Reason
+    detail: str = ""
+
+
+class CompiledVariant:
+    def __init__(self, variant: Variant, late_after_s: float) -> None:
+        self.written = variant
+        self.name = variant.name
+        self.fit = CompiledFit(variant)
+        self.triggers = [CompiledTrigger(variant.name, trigger, late_after_s) for trigger in variant.triggers]
+        self.envelope_s = envelope(self.triggers)
+        self.profile_disqualifiers: list[tuple[Predicate, str]] = [
+            (compile_node(rule.when.of_account), rule.name)
+            for rule in variant.disqualifiers
+            if rule.when.event is None
+        ]
+        self.profile_blockers: list[tuple[Predicate, str, float]] = [
+            (compile_node(rule.when.of_account), rule.name, rule.for_)
+            for rule in variant.blockers
+            if rule.when.event is None
+        ]
+
+    def score(self, state: AccountState, attributes: Mapping[str, Any], now: float) -> Score:
+        """The scores at ``now`` (Unix seconds)."""
+        fit = self.fit.judge(attributes)
+        parts = tuple(
+            (trigger, trigger.contribution(cell, now), cell)
+            for trigger, cell in self._cells(state)
+            if trigger.gate(attributes)
+        )
+        total = sum(part for _, part, _ in parts)
+        return Score(fit, total, parts, _quadrant(fit, total, self.written.alert))
+
+    def trigger_score(self, state: AccountState, attributes: Mapping[str, Any], now: float) -> float:
+        return sum(
+            trigger.contribution(cell, now)
+            for trigger, cell in self._cells(state)
+            if trigger.gate(attributes)
+        )
+
+    def bound(self, score: Score) -> float:
+        """log2 of a bound of the score from now on, fading by half every ``envelope_s`` (for lists by score)."""
+        return bound([(trigger, part) for trigger, part, _ in score.parts])
+
+    def disqualified_by(self, standing: VariantState, attributes: Mapping[str, Any]) -> str:
+        """The name of what disqualifies the account, or an empty text."""
+        known = {rule.name for rule in self.written.disqualifiers}
+        for name in standing.disqualified:
+            if name in known:
+                return name
+        for predicate, name in self.profile_disqualifiers:
+            if predicate(attributes):
+                return name
+        return ""
+
+    def _cells(self, state: AccountState) -> Sequence[tuple[CompiledTrigger, Cell]]:
+        cells = state.cells
+        return [(trigger, cells[trigger.key]) for trigger in self.triggers if trigger.key in cells]
+
+
+def decide(
+    rules: AlertRules, standing: VariantState, score: Score, disqualified_by: str, now: float
+) -> Decision:
+    """Whether an alert fires now, or the first reason why not."""
+    if score.trigger < rules.trigger_at_least:
+        return Decision("trigger_below", f"trigger {score.trigger:.1f} is below {rules.trigger_at_least:g}")
+    if score.fit.out is not None:
+        return Decision("screened_out", score.fit.out)
+    if disqualified_by:
+        return Decision("disqualified", disqualified_by)
+    for name, until in sorted(standing.blockers.items()):
+        if until > now:
+            return Decision("blocked", name)
+    # An account that was worth a discovery call and now turns out to fit is news, whatever was said before.
+    upgraded = standing.fired == "discover" and score.quadrant == "route"
+    if standing.fired and not upgraded:
+        return Decision("still_on", f"an alert is on; it re-arms below {rules.rearm_below:g}")
+    if standing.episode and now < standing.alerted_at + rules.cooldown and not upgraded:
+        return Decision("cooling_down", "the last alert is too recent")
+    return Decision("fire")
+
+
+def _quadrant(fit: Fit, trigger: float, rules: AlertRules) -> Quadrant:
+    fits = fit.out is None and fit.score >= rules.fit_at_least
+    if trigger >= rules.trigger_at_least:
+        return "route" if fits else "discover"
+    return "nurture" if fits else "not_now"

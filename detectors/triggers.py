@@ -1,0 +1,226 @@
+"""Trigger scores: for each trigger a decayed sum over its events, with the evidence that explains it.
+
+Rules:
+1. A trigger's contribution is ``weight * value``; a variant's score is the sum of its triggers' contributions, so
+   the parts always add up.
+2. Order of arrival changes nothing. Which events count is a function of the *set* of matching events:
+   - ``at_least: n`` with ``within``: an event counts when it is at least the n-th within the window that ends at it;
+   - ``at_least: {distinct, count}``: an event counts when its value is new within the window that ends at it, and at
+     least the count-th distinct one there;
+   - ``daily_cap``: the events of one UTC day together add at most the cap; where they would add more, each of them is
+     scaled by the same factor.
+3. Memory is bounded. The windows hold the newest MAX_WINDOW events and those younger than the window plus
+   ``late_after``; rule 2 is exact while no more than MAX_WINDOW events fall into that time. Evidence holds the newest
+   MAX_EVIDENCE events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from detectors.decay import Decay, Fading, HalfLife, Lasts, Linear, Steps
+from detectors.matching import Predicate, always, compile_node
+from schemas.conditions import AllOf
+from schemas.icp import DistinctCount, Trigger
+
+MAX_WINDOW = 64
+MAX_EVIDENCE = 5
+DAY_S = 86400.0
+
+
+class Day(Struct, array_like=True, gc=False):
+    """One UTC day under a daily cap: how many units its events have, and their decayed sum."""
+
+    units: float
+    fading: Fading
+
+
+class Cell(Struct, array_like=True, gc=False):
+    """What one account remembers of one trigger."""
+
+    fading: Fading
+    recent: list[tuple[float, str, int]]
+    """the newest matching events (Unix seconds, event id, value), oldest first; value as in ``window``"""
+    window: list[tuple[float, int, bool]] = []
+    """(Unix seconds, hash of the distinct value or of the event id, does it count), sorted"""
+    days: dict[int, Day] = {}
+    """days under a daily cap that a late event can still change; older ones have gone into ``fading``"""
+
+
+class CompiledTrigger:
+    """A trigger of the ICP file, ready to run."""
+
+    def __init__(self, variant: str, written: Trigger, late_after_s: float) -> None:
+        self.written = written
+        self.name = written.name
+        self.weight = written.weight
+        self.decay = _decay(written)
+        self.gate: Predicate = always
+        """the condition's ``account`` part: judged when the score is taken, so that a late profile is right"""
+        if written.when.of_account != AllOf(()):
+            self.gate = compile_node(written.when.of_account)
+        self.key = _key(variant, written)
+        self._late_after_s = late_after_s
+        self._within_s = written.within or 0.0
+        at_least = written.at_least
+        self._distinct = at_least.distinct if isinstance(at_least, DistinctCount) else None
+        self._count = at_least.count if isinstance(at_least, DistinctCount) else (at_least or 1)
+        self._cap_units = written.daily_cap / abs(written.weight) if written.daily_cap else None
+
+    def new_cell(self) -> Cell:
+        return Cell(fading=Fading(), recent=[])
+
+    def add(self, cell: Cell, at: float, event_id: str, data: Any) -> None:
+        """Takes one matching event in."""
+        value = 0
+        if self._count > 1:
+            value = _hash(self._distinct_value(data) if self._distinct else event_id)
+            self._add_to_window(cell, at, value)
+        else:
+            self._count_units(cell, at, 1.0)
+        recent = cell.recent
+        if not recent or at >= recent[-1][0]:
+            recent.append((at, event_id, value))
+        else:
+            insort(recent, (at, event_id, value))
+        if len(recent) > MAX_EVIDENCE:
+            del recent[0]
+
+    def value(self, cell: Cell, now: float) -> float:
+        """Units left at ``now`` (Unix seconds)."""
+        total = self.decay.value(cell.fading, now)
+        for day in cell.days.values():
+            total += self._capped(day.units) * self.decay.value(day.fading, now)
+        return total
+
+    def contribution(self, cell: Cell, now: float) -> float:
+        return self.weight * self.value(cell, now)
+
+    def evidence(self, cell: Cell, now: float) -> list[tuple[str, float, float]]:
+        """(event id, Unix seconds, what is left of its contribution), newest first."""
+        counted = {(at, value) for at, value, counts in cell.window if counts}
+        found = []
+        for at, event_id, value in reversed(cell.recent):
+            units = 1.0 if self._count == 1 or (at, value) in counted else 0.0
+            day = cell.days.get(int(at // DAY_S))
+            scale = self._capped(day.units) if day is not None else 1.0
+            found.append((event_id, at, self.weight * units * scale * self.decay.share(max(0.0, now - at))))
+        return found
+
+    def _capped(self, units: float) -> float:
+        cap = self._cap_units
+        return 1.0 if cap is None or units <= cap else cap / units
+
+    def _distinct_value(self, data: Any) -> str:
+        value: Any = data
+        for part in str(self._distinct).split("."):
+            value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
+        return str(value)
+
+    def _count_units(self, cell: Cell, at: float, units: float) -> None:
+        if self._cap_units is None:
+            self.decay.add(cell.fading, at, units)
+            return
+        number = int(at // DAY_S)
+        day = cell.days.get(number)
+        if day is None:
+            day = cell.days[number] = Day(units=0.0, fading=Fading())
+            self._settle_days(cell)
+        day.units += units
+        self.decay.add(day.fading, at, units)
+
+    def _settle_days(self, cell: Cell) -> None:
+        newest = max(cell.days)
+        for number in [
+            n for n in cell.days if (newest - n) * DAY_S > self._late_after_s + self._within_s + DAY_S
+        ]:
+            day = cell.days.pop(number)
+            self.decay.merge(cell.fading, day.fading, self._capped(day.units))
+
+    def _add_to_window(self, cell: Cell, at: float, value: int) -> None:
+        window = cell.window
+        if not window or at > window[-1][0]:
+            window.append((at, value, False))
+            index = len(window) - 1
+            if self._counts(window, index):
+                window[index] = (at, value, True)
+                self._count_units(cell, at, 1.0)
+        else:
+            insort(window, (at, value, False))
+            # A late event can make later ones count (it is one more) or not count (its value was there before).
+            end = bisect_right(window, at + self._within_s, key=_time)
+            for index in range(bisect_left(window, at, key=_time), end):
+                when, which, counted = window[index]
+                counts = self._counts(window, index)
+                if counts != counted:
+                    window[index] = (when, which, counts)
+                    self._count_units(cell, when, 1.0 if counts else -1.0)
+        if len(window) > MAX_WINDOW or window[0][0] < window[-1][0] - self._late_after_s - 2 * self._within_s:
+            oldest = window[-1][0] - self._late_after_s - 2 * self._within_s
+            del window[: max(len(window) - MAX_WINDOW, bisect_left(window, oldest, key=_time))]
+
+    def _counts(self, window: Sequence[tuple[float, int, bool]], index: int) -> bool:
+        at, value, _ = window[index]
+        first = bisect_right(window, at - self._within_s, key=_time)
+        if self._distinct is None:
+            return bisect_right(window, at, key=_time) - first >= self._count
+        values = {which for _, which, _ in window[first:index]}
+        if value in values:
+            return False
+        return len(values) + 1 >= self._count
+
+
+def envelope(triggers: Sequence[CompiledTrigger]) -> float:
+    """The half-life (seconds) under which ``bound`` never grows, for a variant's triggers."""
+    return max(trigger.decay.envelope[1] for trigger in triggers)
+
+
+def bound(contributions: Sequence[tuple[CompiledTrigger, float]]) -> float:
+    """log2 of what the score can at most be, now and, fading with ``envelope``, later without a new event."""
+    total = sum(trigger.decay.envelope[0] * part for trigger, part in contributions if part > 0)
+    return math.log2(total) if total > 1e-9 else -30.0
+
+
+def _decay(written: Trigger) -> Decay:
+    if written.half_life is not None:
+        return HalfLife(written.half_life)
+    if written.linear is not None:
+        return Linear(written.linear)
+    if written.steps is not None:
+        return Steps([(step.until, step.share) for step in written.steps])
+    if written.lasts is not None:
+        return Lasts(written.lasts)
+    raise ValueError(f"trigger {written.name} has no way of fading")
+
+
+def _key(variant: str, written: Trigger) -> int:
+    """32 bits that name a trigger in stored state. What changes which events count, or how they fade, changes the
+    key, so that memory of another meaning is never read; weight and cap are applied when a score is taken."""
+    meaning = (
+        variant,
+        written.name,
+        written.when.event,
+        repr(written.when.of_event),
+        written.half_life,
+        written.linear,
+        [(step.until, step.share) for step in written.steps or ()],
+        written.lasts,
+        written.within,
+        written.at_least.model_dump() if isinstance(written.at_least, DistinctCount) else written.at_least,
+        written.daily_cap is None,
+    )
+    return int.from_bytes(hashlib.blake2b(repr(meaning).encode(), digest_size=4).digest())
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest())
+
+
+def _time(entry: tuple[float, int, bool]) -> float:
+    return entry[0]

@@ -1,0 +1,130 @@
+"""Both stages over one store: what the embedded service and replay run, batch by batch.
+
+The account stage commits its observations to the store; the drift stage reads them from there, with offsets of its
+own, and they are dropped once it has committed. After a crash between the two, the drift stage goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from detectors.catalogue import signals
+
+from detectors.account_state import AccountState
+from detectors.accounts import AccountStage
+from detectors.drift import DriftStage
+from detectors.signals.contract import Signal, Verdict
+from schemas.errors import EventRefused, Problem
+from schemas.events import Event, Limits, decode_event
+from schemas.icp import ICP
+from schemas.observations import Observation, decode_observation
+from schemas.settings import Settings
+from streams.processor import BatchResult, Processor
+from streams.stores.contract import Ledger, Store
+
+EVENTS = "events"
+OBSERVATIONS = "observations"
+DRIFT_BATCH = 10_000
+
+
+class Pipeline:
+    """``now`` gives the present in Unix seconds, for refusing events from the future; None takes any time."""
+
+    def __init__(
+        self,
+        store: Store,
+        icps: Sequence[ICP],
+        settings: Settings,
+        now: Callable[[], float] | None,
+        *,
+        cached_states: int = 50_000,
+    ) -> None:
+        self.signals: Sequence[Signal] = signals(settings.drift)
+        self.account_stage = AccountStage(icps, self.signals, settings.late_after)
+        self.drift_stage = DriftStage(self.signals)
+        self._store = store
+        self._accounts = Processor(
+            store,
+            self.account_stage,
+            _event_decoder(settings.limits, now),
+            late_after_s=settings.late_after,
+            cached_states=cached_states,
+        )
+        self._drift = Processor(store, self.drift_stage, _decode_observation)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Of the events; observations have their own, in the drift stage."""
+        return self._accounts.ledger
+
+    @property
+    def watermark(self) -> float:
+        return self._accounts.claim.watermark
+
+    @property
+    def next_offset(self) -> int:
+        return self._accounts.next_offset(EVENTS)
+
+    def next_due(self) -> float | None:
+        return self._accounts.next_due()
+
+    def process(self, records: Sequence[tuple[int, bytes]]) -> list[BatchResult]:
+        """Takes events (offset, raw JSON) in; the first result is the account stage's, any others the drift stage's."""
+        result = self._accounts.process(EVENTS, records)
+        return [result, *self.catch_up()] if result.effects.observations else [result]
+
+    def fire_timers(self, until: float) -> list[BatchResult]:
+        """Fires what is due by ``until`` (Unix seconds) without an event."""
+        result = self._accounts.fire_timers(until)
+        return [result, *self.catch_up()] if result.effects.observations else [result]
+
+    def catch_up(self) -> list[BatchResult]:
+        """Takes the observations in that are committed and not yet taken in; also after a restart."""
+        results = []
+        while True:
+            after = self._drift.next_offset(OBSERVATIONS) - 1
+            rows = self._store.read_observations(max(after, 0), DRIFT_BATCH)
+            if not rows:
+                return results
+            results.append(self._drift.process(OBSERVATIONS, rows))
+            self._store.drop_observations(rows[-1][0])
+
+    def verdicts(self) -> list[Verdict]:
+        """All drift verdicts as they stand."""
+        names = [signal.name for signal in self.signals]
+        loaded = self._store.load(self._drift.claim, names, None).states
+        found: list[Verdict] = []
+        for name in names:
+            if name in loaded:
+                state = self.drift_stage.decode_state(name, loaded[name].state)
+            else:
+                state = self.drift_stage.new_state(name)
+            found.extend(self.drift_stage.verdicts(name, state))
+        return found
+
+    def account(self, account: str) -> AccountState | None:
+        """The stored state of one account."""
+        stored = self._store.load(self._accounts.claim, [account], None).states.get(account)
+        return None if stored is None else self.account_stage.decode_state(account, stored.state)
+
+
+def _event_decoder(
+    limits: Limits, now: Callable[[], float] | None
+) -> Callable[[bytes], tuple[str, float, Event]]:
+    def decode(raw: bytes) -> tuple[str, float, Event]:
+        event = decode_event(raw, limits, now() if now is not None else None)
+        return event.subject, event.time.timestamp(), event
+
+    return decode
+
+
+def _decode_observation(raw: bytes) -> tuple[str, float, Observation]:
+    try:
+        observation = decode_observation(raw)
+    except ValueError as error:  # msgspec's errors are ValueErrors
+        raise EventRefused(
+            Problem(
+                code="not_an_observation", what=str(error), remedy="report this: Plumbline wrote it itself"
+            )
+        ) from None
+    return observation.signal, observation.at, observation

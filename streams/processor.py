@@ -1,0 +1,348 @@
+"""load -> step -> commit: the one path that live runs, replay and simulation all take.
+
+Rules:
+1. A batch is in or it is not: states, timers, alerts, observations, dead letters and offsets are committed together.
+2. Nothing depends on where batches begin and end: before each event that moves the watermark, the timers due by then
+   fire, in order of (due, key); and after each step those that it made due.
+3. ``received = applied + duplicate + late + dead_lettered``, in every commit.
+4. A record on which a step fails (a bug) is dead-lettered as ``step_failed``; the batch is taken again without it.
+5. Decoded states stay in memory while this processor owns the partition: it is the only writer, and ``commit`` is
+   refused (Fenced) when it is not any more. Then the processor is of no more use; a new one takes a new claim.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any, Protocol
+
+import structlog
+from msgspec import Struct
+
+from detectors.effects import Effects
+from schemas.alerts import encode_alert
+from schemas.errors import EventRefused
+from schemas.observations import encode_observation
+from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow, StateWrite, Store
+
+MAX_DEAD_LETTER_BYTES = 65_536
+
+_log = structlog.get_logger()
+
+Decode = Callable[[bytes], tuple[str, float, Any]]
+"""raw record -> (key, event time in Unix seconds, record); raises EventRefused"""
+
+
+class Stage(Protocol):
+    """What a processor runs (detectors/accounts.py, detectors/drift.py). Pure."""
+
+    name: str
+
+    def new_state(self, key: str) -> Any: ...
+
+    def encode_state(self, key: str, state: Any) -> bytes: ...
+
+    def decode_state(self, key: str, raw: bytes) -> Any: ...
+
+    def step(self, key: str, state: Any, record: Any, at: float, effects: Effects) -> bool: ...
+
+    def due(self, state: Any) -> float | None: ...
+
+    def fire(self, key: str, state: Any, until: float, effects: Effects) -> None: ...
+
+
+class BatchResult(Struct):
+    """What one commit brought. Times in seconds."""
+
+    received: int
+    applied: dict[str, int]
+    """by record class"""
+    duplicate: dict[str, int]
+    late: dict[str, int]
+    dead_letters: list[DeadLetter]
+    alerts: list[OutboxRow]
+    effects: Effects
+    batch_s: float
+    commit_s: float
+
+
+class _Slot:
+    """One decoded state in memory."""
+
+    __slots__ = ("batch", "due", "row", "state", "stored_due")
+
+    def __init__(self, state: Any, row: int, due: float | None) -> None:
+        self.state = state
+        self.row = row
+        self.stored_due = due
+        self.due = due
+        self.batch = 0
+
+
+class _StepFailedError(Exception):
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+class Processor:
+    """Owns one state partition of one stage.
+
+    ``late_after_s``: records older than this at the watermark are late; None takes all. ``cached_states`` bounds the
+    states held in memory between batches.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        stage: Stage,
+        decode: Decode,
+        *,
+        partition: int = 0,
+        late_after_s: float | None = None,
+        cached_states: int = 50_000,
+    ) -> None:
+        self._store = store
+        self._stage = stage
+        self._decode = decode
+        self._late_after_s = float("inf") if late_after_s is None else late_after_s
+        self._cached_states = cached_states
+        self._slots: dict[str, _Slot] = {}
+        self._batch = 0
+        self._claim = store.claim(stage.name, partition)
+
+    @property
+    def claim(self) -> Claim:
+        return self._claim
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._claim.ledger
+
+    def next_offset(self, topic: str) -> int:
+        return self._claim.offsets.get(topic, 0)
+
+    def next_due(self) -> float | None:
+        return self._store.next_due(self._claim)
+
+    def process(self, topic: str, records: Sequence[tuple[int, bytes]]) -> BatchResult:
+        """Takes ``records`` (offset, body) of one topic in, in order. Those that were committed before are passed
+        over. Raises Fenced when another owner has taken over; then nothing of the batch is in."""
+        begin = self.next_offset(topic)
+        fresh = [record for record in records if record[0] >= begin]
+        failed: set[int] = set()
+        while True:
+            try:
+                return self._process(topic, fresh, failed)
+            except _StepFailedError as failure:
+                # States may be half changed: what is in memory is thrown away, and the batch is taken again.
+                failed.add(failure.index)
+                self._slots.clear()
+
+    def fire_timers(self, until: float) -> BatchResult:
+        """Fires the timers due by ``until`` (Unix seconds), as the clock does when no event comes."""
+        run = _Run(self, until)
+        run.load(())
+        run.fire(until)
+        return run.commit({}, 0, {}, {}, {}, [])
+
+    def _process(self, topic: str, records: Sequence[tuple[int, bytes]], failed: set[int]) -> BatchResult:
+        decode = self._decode
+        dead: list[DeadLetter] = []
+        decoded: list[tuple[int, str, float, Any]] = []
+        until = self._claim.watermark
+        for index, (offset, body) in enumerate(records):
+            if index in failed:
+                dead.append(_dead_letter(topic, offset, "step_failed", "the program failed on it", body))
+                continue
+            try:
+                key, at, record = decode(body)
+            except EventRefused as error:
+                dead.append(_dead_letter(topic, offset, error.problem.code, str(error.problem), body))
+                continue
+            decoded.append((index, key, at, record))
+            if at > until:
+                until = at
+        run = _Run(self, until)
+        run.load([entry[1] for entry in decoded])
+        applied: dict[str, int] = {}
+        duplicate: dict[str, int] = {}
+        late: dict[str, int] = {}
+        step = self._stage.step
+        effects = run.effects
+        heap = run.heap
+        watermark = self._claim.watermark
+        too_late = watermark - self._late_after_s
+        for index, key, at, record in decoded:
+            if at > watermark:
+                watermark = at
+                too_late = at - self._late_after_s
+                if heap and heap[0][0] <= watermark:
+                    run.fire(watermark)
+            kind = type(record).__name__
+            if at < too_late:
+                late[kind] = late.get(kind, 0) + 1
+                continue
+            slot = run.touch(key)
+            try:
+                fresh = step(key, slot.state, record, at, effects)
+            except Exception as error:
+                # A bug must not stop the stream. The type alone goes into the log: texts could hold the event's data.
+                _log.exception(
+                    "step failed", stage=self._stage.name, error=type(error).__name__, exc_info=False
+                )
+                raise _StepFailedError(index) from error
+            if fresh:
+                applied[kind] = applied.get(kind, 0) + 1
+            else:
+                duplicate[kind] = duplicate.get(kind, 0) + 1
+            if effects.timers_changed:
+                run.note_due(key, slot)
+                if heap and heap[0][0] <= watermark:
+                    run.fire(watermark)
+        run.watermark = watermark
+        run.fire(watermark)
+        offsets = {topic: records[-1][0] + 1} if records else {}
+        return run.commit(offsets, len(records), applied, duplicate, late, dead)
+
+
+class _Run:
+    """One batch in the making: the states it touches, the timers due in it, and its commit."""
+
+    def __init__(self, owner: Processor, until: float) -> None:
+        self._owner = owner
+        self._until = until
+        self._began = time.perf_counter()
+        owner._batch += 1
+        self._number = owner._batch
+        self._touched: list[tuple[str, _Slot]] = []
+        self.effects = Effects()
+        self.heap: list[tuple[float, str]] = []
+        self.watermark = owner._claim.watermark
+
+    def load(self, keys: Sequence[str]) -> None:
+        """Brings the states of ``keys``, and of all keys with a timer due in this batch, into memory."""
+        owner = self._owner
+        slots = owner._slots
+        missing = {key for key in keys if key not in slots}
+        loaded = owner._store.load(owner._claim, missing, self._until)
+        decode_state = owner._stage.decode_state
+        for key, stored in loaded.states.items():
+            if key not in slots:
+                slots[key] = _Slot(decode_state(key, stored.state), stored.row, stored.due)
+        self.heap.extend((due, key) for key in loaded.due_keys if (due := slots[key].due) is not None)
+        heapify(self.heap)
+
+    def touch(self, key: str) -> _Slot:
+        """The state of ``key``, to be written at the commit; moves it to the young end of what is kept in memory."""
+        slots = self._owner._slots
+        slot = slots.get(key)
+        if slot is not None and slot.batch == self._number:
+            return slot
+        if slot is None:
+            slot = _Slot(self._owner._stage.new_state(key), 0, None)
+        else:
+            del slots[key]
+        slots[key] = slot
+        slot.batch = self._number
+        self._touched.append((key, slot))
+        return slot
+
+    def note_due(self, key: str, slot: _Slot) -> None:
+        """Called after a step that set or removed a timer."""
+        self.effects.timers_changed = False
+        due = self._owner._stage.due(slot.state)
+        if due != slot.due:
+            slot.due = due
+            if due is not None and due <= self._until:
+                heappush(self.heap, (due, key))
+
+    def fire(self, until: float) -> None:
+        """Fires what is due by ``until``, in order of (due, key)."""
+        heap = self.heap
+        stage = self._owner._stage
+        while heap and heap[0][0] <= until:
+            due, key = heappop(heap)
+            slot = self._owner._slots[key]
+            if slot.due != due:
+                continue
+            self.touch(key)
+            stage.fire(key, slot.state, due, self.effects)
+            slot.due = None
+            self.note_due(key, slot)
+
+    def commit(
+        self,
+        offsets: dict[str, int],
+        received: int,
+        applied: dict[str, int],
+        duplicate: dict[str, int],
+        late: dict[str, int],
+        dead: list[DeadLetter],
+    ) -> BatchResult:
+        owner = self._owner
+        before = owner._claim.ledger
+        encode_state = owner._stage.encode_state
+        alerts = [
+            OutboxRow(id=alert.id, kind=_kind(alert), at=alert.at.timestamp(), body=encode_alert(alert))
+            for alert in self.effects.alerts
+        ]
+        commit = Commit(
+            states=[
+                StateWrite(
+                    key, encode_state(key, slot.state), slot.row, slot.due, slot.due != slot.stored_due
+                )
+                for key, slot in self._touched
+            ],
+            listings=list(self.effects.listings.values()),
+            outbox=alerts,
+            observations=[encode_observation(observation) for observation in self.effects.observations],
+            dead_letters=dead,
+            offsets=offsets,
+            watermark=self.watermark,
+            ledger=Ledger(
+                received=before.received + received,
+                applied=before.applied + sum(applied.values()),
+                duplicate=before.duplicate + sum(duplicate.values()),
+                late=before.late + sum(late.values()),
+                dead_lettered=before.dead_lettered + len(dead),
+            ),
+        )
+        commit_began = time.perf_counter()
+        committed = owner._store.commit(owner._claim, commit)
+        ended = time.perf_counter()
+        owner._claim = committed.claim
+        rows = committed.rows
+        for key, slot in self._touched:
+            slot.stored_due = slot.due
+            if not slot.row:
+                slot.row = rows[key]
+        self._evict()
+        return BatchResult(
+            received=received,
+            applied=applied,
+            duplicate=duplicate,
+            late=late,
+            dead_letters=dead,
+            alerts=alerts,
+            effects=self.effects,
+            batch_s=ended - self._began,
+            commit_s=ended - commit_began,
+        )
+
+    def _evict(self) -> None:
+        slots = self._owner._slots
+        excess = len(slots) - self._owner._cached_states
+        if excess > 0:
+            for key in list(slots)[:excess]:
+                del slots[key]
+
+
+def _dead_letter(topic: str, offset: int, reason: str, detail: str, body: bytes) -> DeadLetter:
+    return DeadLetter(
+        topic=topic, offset=offset, reason=reason, detail=detail, body=body[:MAX_DEAD_LETTER_BYTES]
+    )
+
+
+def _kind(alert: Any) -> str:
+    return str(type(alert).__struct_config__.tag)
