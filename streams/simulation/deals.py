@@ -1,0 +1,149 @@
+"""Opportunities in the CRM: sales-led ones, self-serve wins, lost attempts at accounts that use the product, expansions.
+
+Every stage move is one event; a note hedges about fit with a chance of its own. Cycle lengths are log-normal by band.
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+from msgspec import Struct
+from numpy.random import Generator
+
+from schemas.events import StageChangedData
+from streams.simulation import texts
+from streams.simulation.calendar import DAY_S, NEVER, Calendar
+from streams.simulation.companies import Company
+from streams.simulation.levers import Levers
+from streams.simulation.population import CYCLE_MEDIAN_DAYS, CYCLE_SIGMA, Account
+from streams.simulation.scenario import Scenario
+from streams.simulation.wire import Lines, stage, utc
+
+STAGES = ("discovery", "evaluation", "proposal", "negotiation")
+ASSISTED_SHARE = 0.45
+"""of the fair and good fits that pay: with a rep; the others by themselves"""
+LOST_SHARE = 0.25
+"""of the fair and good fits that activate and don't pay: a rep tried"""
+EXPANSION_SHARE = 0.3
+_AMOUNT_BY_BAND = ((1_200.0, 9_500.0), (11_000.0, 48_000.0), (52_000.0, 190_000.0), (205_000.0, 600_000.0))
+
+
+class _Opportunity(Struct):
+    id: str
+    opened: int
+    closed: int
+    won: bool
+    amount: float
+
+
+def sell(
+    account: Account,
+    company: Company,
+    scenario: Scenario,
+    calendar: Calendar,
+    levers: Levers,
+    source: str,
+    fit: str,
+    draw: Generator,
+    lines: Lines,
+) -> None:
+    """Adds the account's stage changes within the history."""
+    u = draw.random(12).tolist()
+    z = draw.standard_normal(2).tolist()
+    low, high = _AMOUNT_BY_BAND[account.band]
+    amount = float(round(low * (high / low) ** u[0], -2))
+    name = f"opp-{account.number:06d}"
+    number = 0
+
+    def cycle(opened: int, deviation: float) -> int:
+        sigma = CYCLE_SIGMA * levers.factor("cycle_spread", opened, source=source, fit=fit)
+        return int(CYCLE_MEDIAN_DAYS[account.band] * exp(sigma * deviation) * DAY_S)
+
+    opportunities: list[_Opportunity] = []
+    if account.sales_led:
+        won = account.paid < NEVER
+        opportunities.append(_Opportunity(f"{name}-1", account.opened, account.closed, won, amount))
+    elif account.paid < NEVER and account.paid >= calendar.start:
+        if account.fit > 0 and u[1] < ASSISTED_SHARE:
+            opened = account.paid - int((account.paid - account.activated) * (0.2 + 0.7 * u[2]))
+            opportunities.append(_Opportunity(f"{name}-1", opened, account.paid, True, amount))
+        elif calendar.start <= account.paid < calendar.end:
+            number += 1
+            data = StageChangedData(
+                opportunity_id=f"self-serve-{account.number:06d}",
+                to_stage="won",
+                outcome="won",
+                amount=float(round(amount / 4, -1)),
+                currency=company.currency,
+                opened_at=utc(account.paid),
+            )
+            lines.add_event(account.paid, stage(account.id, number, account.paid, data))
+    elif account.activated < NEVER and account.fit > 0 and u[1] < LOST_SHARE:
+        opened = account.activated + int(DAY_S * (2 + 20 * u[2]))
+        opportunities.append(_Opportunity(f"{name}-1", opened, opened + cycle(opened, z[0]), False, amount))
+    if account.paid < NEVER and u[3] < EXPANSION_SHARE * (0.3, 1.0, 1.6)[account.fit]:
+        opened = max(account.paid, calendar.start) + int(DAY_S * (60 + 240 * u[4]))
+        closed = opened + cycle(opened, z[1])
+        if closed < account.churned:
+            grown = float(round(amount * (0.3 + u[5]), -2))
+            opportunities.append(_Opportunity(f"{name}-2", opened, closed, u[6] < 0.6, grown))
+
+    for opportunity in opportunities:
+        rep = f"rep-{1 + int(draw.random() * scenario.reps):02d}"
+        hedges = scenario.hedged_notes * levers.factor(
+            "hedged_notes", opportunity.opened, source=source, fit=fit
+        )
+        hedged_at = int(draw.random() * 2) if draw.random() < min(hedges, 1.0) else -1
+        # A lost one may end at any stage; a won one goes through all.
+        steps = len(STAGES) if opportunity.won else 1 + int(draw.random() * len(STAGES))
+        span = opportunity.closed - opportunity.opened
+        moves = sorted(draw.random(steps - 1).tolist())
+        times = [opportunity.opened, *(opportunity.opened + int(share * span * 0.9) for share in moves)]
+        before: str | None = None
+        for step, (second, to_stage) in enumerate(zip(times, STAGES, strict=False)):
+            number += 1
+            note = _note(draw, step == hedged_at)
+            if calendar.start <= second < calendar.end:
+                data = StageChangedData(
+                    opportunity_id=opportunity.id,
+                    from_stage=before,
+                    to_stage=to_stage,
+                    amount=opportunity.amount,
+                    currency=company.currency,
+                    owner_id=rep,
+                    opened_at=utc(opportunity.opened),
+                    note=note,
+                )
+                lines.add_event(second, stage(account.id, number, second, data))
+            before = to_stage
+        number += 1
+        reason = texts.LOSSES[int(draw.random() * len(texts.LOSSES))]
+        if calendar.start <= opportunity.closed < calendar.end:
+            data = StageChangedData(
+                opportunity_id=opportunity.id,
+                from_stage=before,
+                to_stage="won" if opportunity.won else "lost",
+                outcome="won" if opportunity.won else "lost",
+                amount=opportunity.amount,
+                currency=company.currency,
+                owner_id=rep,
+                opened_at=utc(opportunity.opened),
+                loss_reason=None if opportunity.won else reason,
+            )
+            lines.add_event(opportunity.closed, stage(account.id, number, opportunity.closed, data))
+
+
+def _note(draw: Generator, hedged: bool) -> str | None:
+    """The draws are the same whether it hedges or not."""
+    kind, which = draw.random(2).tolist()
+    if hedged:
+        choice = texts.HEDGED
+    elif kind < 0.03:
+        choice = texts.BLOCKED
+    elif kind < 0.12:
+        choice = texts.TIMING
+    elif kind < 0.75:
+        choice = texts.NOTES
+    else:
+        return None
+    return choice[int(which * len(choice))]

@@ -1,0 +1,59 @@
+"""What the plants do to a lever at a time: a factor that is 1 where nothing is planted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from streams.simulation.calendar import DAY_S, Calendar, Floats
+from streams.simulation.scenario import Lever, Plant, Segment
+
+
+class Levers:
+    """The plants of a scenario on a calendar. ``start`` in Unix seconds overrides where all plants start."""
+
+    def __init__(self, plants: tuple[Plant, ...], calendar: Calendar, start: int | None = None) -> None:
+        self._calendar = calendar
+        self._start = start
+        self.plants = plants
+        self._pulled = frozenset(plant.lever for plant in plants)
+
+    def starts(self, plant: Plant) -> int:
+        return self._calendar.at_share(plant.start) if self._start is None else self._start
+
+    def ends(self, plant: Plant) -> int | None:
+        return None if plant.end is None else self._calendar.at_share(plant.end)
+
+    def pulled(self, lever: Lever) -> bool:
+        return lever in self._pulled
+
+    def profile(self, plant: Plant, at: Floats) -> Floats:
+        """The plant's own factor at the times ``at`` (Unix seconds), whatever the segment."""
+        begun = at - self.starts(plant)
+        ramp = plant.ramp_days * DAY_S
+        share = np.where(begun < 0, 0.0, np.minimum(1.0, begun / ramp) if ramp else 1.0)
+        end = self.ends(plant)
+        if end is not None:
+            share = np.where(at >= end, 0.0, share)
+        return 1.0 + share * (plant.factor - 1.0)
+
+    def factors(self, lever: Lever, at: Floats, **facts: Any) -> Floats:
+        """The product of all plants on ``lever`` for accounts with these facts (arrays as long as ``at``, or one
+        value for all): ``source`` and ``fit`` by name."""
+        result = np.ones(at.shape)
+        for plant in self.plants:
+            if plant.lever != lever:
+                continue
+            hit = np.ones(at.shape, dtype=bool)
+            dimension: Segment
+            for dimension, value in plant.segment.items():
+                hit &= np.asarray(facts[dimension]) == value if dimension in facts else False
+            result = np.where(hit, result * self.profile(plant, at), result)
+        return result
+
+    def factor(self, lever: Lever, at: float, **facts: str) -> float:
+        """One account's factor at one time."""
+        if lever not in self._pulled:
+            return 1.0
+        return float(self.factors(lever, np.array([float(at)]), **facts)[0])
