@@ -235,11 +235,12 @@ def read_destination(written: str) -> Destination:
         raise EgressRefused(Refusal.BAD_URL) from error
     if url.scheme not in ("http", "https"):
         raise EgressRefused(Refusal.SCHEME)
-    if url.user is not None or url.password is not None or "@" in url.raw_authority:
+    if url.user is not None or url.password is not None:
         raise EgressRefused(Refusal.CREDENTIALS)
-    if not host or not port:
+    bracketed = "[" in url.raw_authority
+    if not host or not port or bracketed != (":" in host):
         raise EgressRefused(Refusal.BAD_URL)
-    if ":" in host:
+    if bracketed:
         return Destination(url=url.with_fragment(None), host=host, port=port, literal=_literal(host))
     if host.endswith("."):
         # A fully qualified name; one spelling for judging, the Host header and the certificate.
