@@ -1,0 +1,1 @@
+"""Real programs that tests start: a browser, a Prometheus. One file each; fixtures are named for the program."""
