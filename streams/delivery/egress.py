@@ -237,10 +237,9 @@ def read_destination(written: str) -> Destination:
         raise EgressRefused(Refusal.SCHEME)
     if url.user is not None or url.password is not None:
         raise EgressRefused(Refusal.CREDENTIALS)
-    bracketed = "[" in url.raw_authority
-    if not host or not port or bracketed != (":" in host):
+    if not host or not port:
         raise EgressRefused(Refusal.BAD_URL)
-    if bracketed:
+    if ":" in host:
         return Destination(url=url.with_fragment(None), host=host, port=port, literal=_literal(host))
     if host.endswith("."):
         # A fully qualified name; one spelling for judging, the Host header and the certificate.

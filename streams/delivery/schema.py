@@ -80,6 +80,10 @@ _TABLES = (
         paused_until REAL
     )
     """,
+    """
+    CREATE VIEW IF NOT EXISTS delivery_list AS
+    SELECT d.*, o.kind, o.at AS alert_at FROM deliveries d JOIN outbox o ON o.seq = d.outbox_seq
+    """,
 )
 
 

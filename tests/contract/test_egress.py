@@ -230,7 +230,6 @@ URLS_REFUSED = [
     ("https://a..b/", "bad_url"),
     ("https://./", "bad_url"),
     ("https://example.com../", "bad_url"),
-    ("https://[v1.x]/", "bad_url"),
     ("https://0x7f000001/", "odd_address"),
     ("https://0X7F000001/", "odd_address"),
     ("https://0x7f.1/", "odd_address"),
