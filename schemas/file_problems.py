@@ -23,7 +23,11 @@ def problems_of(
     model: type[BaseModel], error: ValidationError, data: Any, positions: Positions
 ) -> list[Problem]:
     """All problems in ``error``, which validating ``data`` as ``model`` has raised."""
-    found = [_Finding(model, one, positions) for one in error.errors(include_url=False)]
+    found = [
+        _Finding(model, one, raised, positions)
+        for one in error.errors(include_url=False)
+        for raised in _raised(one)
+    ]
     misspelt = {(*finding.path[:-1], finding.meant) for finding in found if finding.meant is not None}
     problems: dict[tuple[Path, str], Problem] = {}
     for finding in found:
@@ -34,13 +38,25 @@ def problems_of(
     return list(problems.values())
 
 
+def _raised(one: ErrorDetails) -> Iterator[ValueError | None]:
+    """The errors that our own validators raised for this finding; None when it is pydantic's own."""
+    raised = one.get("ctx", {}).get("error")
+    yield raised
+    yield from getattr(raised, "others", ())
+
+
 class _Finding:
-    def __init__(self, model: type[BaseModel], one: ErrorDetails, positions: Positions) -> None:
+    def __init__(
+        self, model: type[BaseModel], one: ErrorDetails, raised: ValueError | None, positions: Positions
+    ) -> None:
         self.kind = one["type"]
         self.context: Mapping[str, Any] = one.get("ctx", {})
         self.said = one["msg"]
-        self.raised = self.context.get("error")
+        self.raised = raised
         self.path: Path = (*one["loc"], *getattr(self.raised, "path", ()))
+        self.is_key = self.path[-1:] == ("[key]",)
+        if self.is_key:
+            self.path = self.path[:-1]
         self.positions = positions
         self.models = list(_models_at(model, self.path[:-1])) if self.path else [model]
         self.meant: str | None = None
@@ -65,6 +81,9 @@ class _Finding:
                 remedy = f"did you mean `{self.meant}`?"
             else:
                 remedy = "known here: " + ", ".join(self._known_keys())
+        elif self.is_key:
+            code, on_key = "unknown_key", True
+            what, remedy = self._choice(name, self.path[-1]) if "expected" in self.context else _BAD_NAME
         else:
             written = _value_at(data, self.positions.written(self.path))
             code, what, remedy = self._wrong_value(name, written)
@@ -83,7 +102,7 @@ class _Finding:
         if self.kind in ("literal_error", "enum"):
             return "bad_value", *self._choice(name, written)
         if self.kind == "string_pattern_mismatch":
-            return "bad_value", f"{name} is not written as it must be", self._example("write") or _SLUG
+            return "bad_value", f"{name} is not written as it must be", self._example("write") or _BAD_NAME[1]
         if self.kind in _TYPES:
             needed = _TYPES[self.kind]
         elif family in _TYPES:
@@ -137,7 +156,10 @@ class _Finding:
         return ""
 
 
-_SLUG = "use small letters, digits, - and _, and begin with a letter or digit"
+_BAD_NAME = (
+    "this name is not written as it must be",
+    "use small letters, digits, - and _, and begin with a letter or digit",
+)
 
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),

@@ -5,7 +5,8 @@ Rules:
 2. A model's ``misfits`` look at what was written, not at what pydantic made of it. They run even where a field of the
    same model is wrong, so that a person sees all problems in one go. They skip what is not well formed: pydantic
    says that already.
-3. Inputs are never part of pydantic's own error text: they could hold a secret.
+3. A key with nothing behind it is refused in a file: it looks like a setting and would be none.
+4. Inputs are never part of pydantic's own error text: they could hold a secret.
 """
 
 from __future__ import annotations
@@ -13,10 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails
 
-Path = tuple[str | int, ...]
+from schemas.file_positions import Path as Path
+from schemas.file_positions import show_key
+
+FROM_FILE = "from_file"
+"""Key of the validation context that is true when data comes from a file, not from code."""
 
 
 class Misfit(ValueError):
@@ -56,8 +68,14 @@ class Written(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _with_misfits(cls, written: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        found = [_details(misfit) for misfit in cls.misfits(written)] if isinstance(written, Mapping) else []
+    def _with_misfits(
+        cls, written: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        found: list[InitErrorDetails] = []
+        if isinstance(written, Mapping):
+            found = [_details(misfit) for misfit in cls.misfits(written)]
+            if info.context and info.context.get(FROM_FILE):
+                found += [_details(_empty(key)) for key, value in written.items() if value is None]
         try:
             model = handler(written)
         except ValidationError as error:
@@ -68,6 +86,12 @@ class Written(BaseModel):
             if not found:
                 return model
         raise ValidationError.from_exception_data(cls.__name__, found, hide_input=True)
+
+
+def _empty(key: str) -> Misfit:
+    return Misfit(
+        f"`{show_key(key)}` is empty", "write something there, or take the line out", (key,), code="empty"
+    )
 
 
 def _details(misfit: Misfit) -> InitErrorDetails:

@@ -33,6 +33,7 @@ from ruamel.yaml.reader import ReaderError
 from schemas.errors import FileRefused, Problem
 from schemas.file_positions import Path, Place, Positions, show_key
 from schemas.file_problems import problems_of
+from schemas.written import FROM_FILE
 from schemas.yaml_wording import in_plain_words
 
 MAX_BYTES = 1_000_000
@@ -59,7 +60,7 @@ def validate_data(model: type[Model], data: Any, positions: Positions, name: str
             name, [_problem(Place(1, 1), "empty", "the file is empty", "compare it with the sample file")]
         )
     try:
-        return model.model_validate(data, context={"written": True})
+        return model.model_validate(data, context={FROM_FILE: True})
     except ValidationError as error:
         raise FileRefused(name, _first(problems_of(model, error, data, positions))) from None
 
