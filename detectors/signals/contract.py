@@ -77,6 +77,8 @@ class Verdict(Struct, kw_only=True):
     threshold: float
     n: int
     missing: str
+    finding: str = ""
+    """a named finding that holds now beside the state (``whole funnel``), or nothing"""
     counted_out: dict[str, int]
     """observations left out, by reason (left_truncated, sales_led)"""
     history: list[Point]

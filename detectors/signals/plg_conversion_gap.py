@@ -1,0 +1,244 @@
+"""plg.conversion_gap: activation looks fine, paying falls. The first sign of silent drift.
+
+What counts:
+1. One observation an account. ``paid_given_activated``: converted within the horizon after activating, 0 or 1, told when
+   the horizon is over; its date is that of activation. ``activated_given_signed_up`` likewise from sign-up.
+2. Who converted before or when activating is sales-led: counted out, not in this signal.
+3. Left edge: cohorts that began before conversions (activations) were recorded at all, or within SETTLING_DAYS after, are
+   counted out by reason, never in a baseline. A recording that has just begun is seldom complete.
+4. ``drifting`` is: paying falls while activation holds. If activation falls alike it
+   is the notice ``whole funnel``, and the state stays ``watching``. A rise never alarms.
+5. For ``all`` a fall that is only a shift of the mix of sources is drift too, and says that it is mix: those who come now
+   convert less, whatever the reason. The sources themselves stay quiet then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict, VerdictState
+from detectors.signals.plg_conversion_gap_judgement import (
+    SIGNAL,
+    composition,
+    judge,
+    retake,
+    unsteady,
+    verdict_finding,
+)
+from detectors.signals.plg_conversion_gap_state import GapState, Segment
+from detectors.signals.segments import UNKNOWN, segment_of
+from detectors.signals.share_monitor import Promise
+from detectors.signals.weeks import week_start
+from schemas.alerts import DriftAlert, Notice
+from schemas.duration import DAY
+from schemas.errors import EventRefused, Problem
+from schemas.observations import Observation
+
+PAID = "paid_given_activated"
+ACTIVATED = "activated_given_signed_up"
+SALES_LED = "sales_led"
+CONVERSION_SEEN = "conversion_seen"
+ACTIVATION_SEEN = "activation_seen"
+BASELINE_RETAKEN = "baseline_retaken"
+"""A person's decision, told as an observation so that a replay repeats it; segments = {"segment": its name}."""
+
+SETTLING_DAYS = 28.0
+
+_MEASURES = frozenset({PAID, ACTIVATED, SALES_LED, CONVERSION_SEEN, ACTIVATION_SEEN, BASELINE_RETAKEN})
+_EARLIEST, _LATEST = 0.0, 7_258_118_400.0
+_SEEN = {PAID: CONVERSION_SEEN, ACTIVATED: ACTIVATION_SEEN}
+
+
+class ConversionGap:
+    """See the module. Times in seconds; ``monitors``: how many monitors of this kind, over all signals and segments of
+    the installation, share ``false_alarms_per_year``; ``max_segments`` counts ``all`` and ``other`` too.
+
+    Raises ValueError where a parameter makes no sense.
+    """
+
+    name = SIGNAL
+    title = "paid conversion of activated accounts"
+    needs = frozenset({"product.event"})
+    listens = frozenset({"signed_up", "activated", "converted"})
+
+    def __init__(
+        self,
+        *,
+        horizon_s: float = 60 * DAY,
+        activation_horizon_s: float = 30 * DAY,
+        false_alarms_per_year: float = 1.0,
+        monitors: int = 12,
+        min_baseline: int = 300,
+        min_baseline_days: float = 28.0,
+        max_segments: int = 12,
+    ) -> None:
+        numbers = (horizon_s, activation_horizon_s, false_alarms_per_year, min_baseline_days)
+        if not all(math.isfinite(number) and number > 0 for number in numbers):
+            raise ValueError("horizons, days and false alarms a year are positive and finite")
+        if min(monitors, min_baseline, max_segments) < 1:
+            raise ValueError("monitors, min_baseline and max_segments are 1 or more")
+        self._horizon_s = horizon_s
+        self._activation_horizon_s = activation_horizon_s
+        self._max_segments = max_segments
+        self._promise = Promise(
+            false_alarms_per_year=false_alarms_per_year,
+            monitors=monitors,
+            min_baseline=min_baseline,
+            min_baseline_days=min_baseline_days,
+        )
+
+    # The account half.
+
+    def on_milestone(self, facts: AccountFacts, milestone: str, output: AccountOutput) -> None:
+        at = facts.milestones[milestone]
+        if milestone == "signed_up":
+            output.set_timer(ACTIVATED, at + self._activation_horizon_s)
+        elif milestone == "activated":
+            output.set_timer(PAID, at + self._horizon_s)
+            self._tell(facts, output, ACTIVATION_SEEN, at, at, 1.0)
+        elif milestone == "converted":
+            self._tell(facts, output, CONVERSION_SEEN, at, at, 1.0)
+
+    def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None:
+        signed_up, activated = facts.milestones.get("signed_up"), facts.milestones.get("activated")
+        converted = facts.milestones.get("converted")
+        if name == ACTIVATED and signed_up is not None:
+            reached = activated is not None and activated <= signed_up + self._activation_horizon_s
+            self._tell(facts, output, ACTIVATED, due, signed_up, float(reached))
+        elif name == PAID and activated is not None:
+            if converted is not None and converted <= activated:
+                self._tell(facts, output, SALES_LED, due, activated, 1.0)
+            else:
+                reached = converted is not None and converted <= activated + self._horizon_s
+                self._tell(facts, output, PAID, due, activated, float(reached))
+
+    def _tell(
+        self, facts: AccountFacts, output: AccountOutput, measure: str, at: float, began: float, value: float
+    ) -> None:
+        output.observe(measure, at=at, began=began, value=value, segments={"source": facts.source})
+
+    # The drift half.
+
+    def new_state(self) -> GapState:
+        return GapState(self._promise)
+
+    def encode_state(self, state: GapState) -> bytes:
+        return state.encode()
+
+    def decode_state(self, raw: bytes) -> GapState:
+        return GapState.decode(self._promise, raw)
+
+    def step(self, state: GapState, observation: Observation) -> Sequence[DriftAlert | Notice]:
+        """Raises EventRefused, with ``state`` as it was, for an observation that this signal can't have made."""
+        self._refuse_what_cannot_be(state, observation)
+        measure, at, began = observation.measure, observation.at, observation.began
+        if measure in (CONVERSION_SEEN, ACTIVATION_SEEN):
+            state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
+            return []
+        if measure == BASELINE_RETAKEN:
+            return retake(state, observation.segments["segment"], at, self._horizon_s / DAY)
+        own = segment_of(state.roster, observation.segments.get("source", UNKNOWN), self._max_segments)
+        # The source before the whole, so that the whole's baseline finds all of its parts counted.
+        touched = [own, ALL] if own is not None else [ALL]
+        reason = measure if measure == SALES_LED else self._left_edge(state, measure, began)
+        out: list[DriftAlert | Notice] = []
+        for name in touched:
+            segment = state.segment(name)
+            if reason:
+                segment.count_out(reason)
+            elif measure == PAID:
+                out += self._paid(state, name, segment, observation)
+            else:
+                segment.activated.take(int(observation.value), began, at, may_freeze=state.roster.drawn)
+                out += judge(state, name, None, at, self._horizon_s / DAY)
+        if not state.roster.drawn and state.segment(ALL).paid.has_enough:
+            state.draw_roster(self._max_segments)
+        return out
+
+    def verdicts(self, state: GapState) -> Sequence[Verdict]:
+        names = [ALL, *sorted(name for name in state.segments if name != ALL)]
+        return [self._verdict(state, name, state.segments[name]) for name in names]
+
+    def _paid(
+        self, state: GapState, name: str, segment: Segment, observation: Observation
+    ) -> list[DriftAlert | Notice]:
+        ones, at = int(observation.value), observation.at
+        if not ones:
+            segment.remember(observation.account)
+        monitor = segment.paid
+        n, converted = monitor.state.learn_n + 1, monitor.state.learn_ones + ones
+        change = monitor.take(ones, observation.began, at, may_freeze=state.roster.drawn)
+        if change == "unsteady":
+            older = (n - monitor.state.learn_n, converted - monitor.state.learn_ones)
+            return [unsteady(segment, name, older, at)]
+        if change == "frozen" and name == ALL and monitor.state.watch is not None:
+            state.composition = composition(state, week_start(monitor.state.watch.baseline.start))
+        return judge(state, name, change, at, self._horizon_s / DAY)
+
+    def _left_edge(self, state: GapState, measure: str, began: float) -> str:
+        recorded_from = state.recorded_from.get(_SEEN[measure])
+        if recorded_from is None or began < recorded_from:
+            return "left_truncated"
+        return "settling" if began < recorded_from + SETTLING_DAYS * DAY else ""
+
+    def _verdict(self, state: GapState, name: str, segment: Segment) -> Verdict:
+        paid = segment.paid
+        kept = paid.state
+        missing = paid.missing
+        if kept.watch is None and CONVERSION_SEEN not in state.recorded_from:
+            missing = f"a first conversion, {missing}"
+        since = kept.fall.since if kept.fall else kept.recovery.since if kept.recovery else None
+        return Verdict(
+            signal=self.name,
+            segment=name,
+            state=_state(segment),
+            at=kept.newest,
+            since=since,
+            since_margin_days=kept.fall.margin_days if kept.fall else None,
+            before=paid.before,
+            now=paid.now,
+            statistic=paid.statistic,
+            threshold=kept.watch.threshold if kept.watch else 0.0,
+            n=kept.n,
+            missing=missing,
+            finding=verdict_finding(segment, name, state),
+            counted_out=dict(sorted(segment.counted_out.items())),
+            history=[Point(week.start, week.n, float(week.ones), week.statistic) for week in kept.weeks],
+        )
+
+    def _refuse_what_cannot_be(self, state: GapState, observation: Observation) -> None:
+        problem = None
+        if observation.signal != self.name:
+            problem = Problem(code="bad_value", what="an observation of another signal", where="$.signal")
+        elif observation.measure not in _MEASURES:
+            problem = Problem(code="bad_value", what="not a measure of this signal", where="$.measure")
+        elif not (math.isfinite(observation.at) and math.isfinite(observation.began)):
+            problem = Problem(code="bad_time", what="a time that is not finite", where="$.at")
+        elif not _EARLIEST <= observation.began <= observation.at <= _LATEST:
+            problem = Problem(
+                code="bad_time", what="a time that can't be: began <= at, 1970 to 2200", where="$.began"
+            )
+        elif observation.value not in (0, 1):
+            problem = Problem(code="bad_value", what="a share's observation is 0 or 1", where="$.value")
+        elif (
+            observation.measure == BASELINE_RETAKEN
+            and observation.segments.get("segment") not in state.segments
+        ):
+            problem = Problem(
+                code="bad_value",
+                what="there is no such segment",
+                where="$.segments.segment",
+                remedy="name one that plumbline drift lists",
+            )
+        if problem is not None:
+            raise EventRefused(problem)
+
+
+def _state(segment: Segment) -> VerdictState:
+    phase = segment.paid.phase
+    if phase == "learning":
+        return "learning"
+    if phase == "fallen":
+        return "drifting" if segment.standing == "drifting" else "watching"
+    return "resolved" if phase == "recovered" and segment.standing == "resolved" else "watching"

@@ -1,0 +1,282 @@
+"""What the monitors of plg.conversion_gap together mean, and the alerts and notices that follow from it.
+
+Rules:
+1. One drift alert an episode: when paying has fallen and activation has not fallen alike. One more when it ends.
+2. Activation fell alike: its relative fall is at least ALIKE of paying's, and it is sure (its own detector is over its
+   threshold, or the 95 % interval of the cohorts since then lies below its baseline). Then it is ``whole funnel``.
+3. A whole-funnel fall becomes drift only when activation is clearly back, not when its interval grazes the baseline.
+4. Ids follow from signal, segment, state and episode, so a replay gives the same.
+"""
+
+from __future__ import annotations
+
+from detectors.sequential.binomial_interval import interval
+from detectors.signals import plg_conversion_gap_words as words
+from detectors.signals.contract import ALL
+from detectors.signals.mix import split_change
+from detectors.signals.plg_conversion_gap_state import GapState, Segment
+from detectors.signals.share_monitor import Change, ShareMonitor
+from detectors.signals.weeks import total, week_start
+from schemas.alerts import DriftAlert, Interval, Notice, alert_id, moment
+from schemas.duration import WEEK
+
+SIGNAL = "plg.conversion_gap"
+ALIKE = 0.5
+MARKET_SHARE = 0.8
+"""Market-wide: sources with this share of the observations fell, each by ALIKE of the whole's relative fall or more."""
+MARKET_SOURCES = 3
+
+Alerts = list[DriftAlert | Notice]
+
+
+def judge(state: GapState, name: str, change: Change | None, at: float, horizon_days: float) -> Alerts:
+    """What follows for segment ``name`` now; ``change`` is what the newest observation did to its paid monitor."""
+    segment = state.segments[name]
+    if change == "recovered":
+        was, segment.standing = segment.standing, "quiet"
+        if was != "drifting":
+            return []
+        segment.standing = "resolved"
+        return [_resolved(state, name, at, horizon_days, retaken=False)]
+    if change == "fell":
+        segment.standing = "quiet"
+    if segment.paid.phase != "fallen" or segment.standing == "drifting":
+        return []
+    if segment.standing == "whole funnel":
+        if not _activation_back(segment):
+            return []
+    elif _fell_alike(segment):
+        segment.standing = "whole funnel"
+        found = finding(state, name, horizon_days)
+        what = words.what_whole_funnel(found)
+        return [_notice(segment, name, "whole funnel", at, what, words.MEANS_WHOLE_FUNNEL)]
+    segment.standing = "drifting"
+    found = finding(state, name, horizon_days)
+    out: Alerts = [_drifting(state, name, found, at)]
+    if found.market_wide:
+        what = words.what_market_wide(found)
+        out.append(_notice(segment, name, "market-wide", at, what, words.MEANS_MARKET_WIDE))
+    return out
+
+
+def retake(state: GapState, name: str, at: float, horizon_days: float) -> Alerts:
+    """Takes the baselines of segment ``name`` anew, and closes its drift if there is one."""
+    segment = state.segments[name]
+    out: Alerts = []
+    if segment.standing == "drifting":
+        out.append(_resolved(state, name, at, horizon_days, retaken=True))
+    segment.paid.relearn()
+    segment.activated.relearn()
+    segment.standing = "quiet"
+    if name == ALL:
+        state.composition = {}
+    return out
+
+
+def unsteady(segment: Segment, name: str, older: tuple[int, int], at: float) -> Notice:
+    """A stretch that was being learned has fallen apart; ``older``: (observations, ones) of the part left out."""
+    learned = segment.paid.state
+    since = learned.learn_from or at
+    what = words.what_unsteady(
+        name, interval(older[1], older[0]), interval(learned.learn_ones, learned.learn_n), since
+    )
+    return Notice(
+        id=alert_id("notice", SIGNAL, name, "unsteady baseline", learned.episode, learned.unsteady),
+        at=moment(at),
+        signal=SIGNAL,
+        segment=name,
+        finding="unsteady baseline",
+        what=what,
+        means=words.MEANS_UNSTEADY,
+    )
+
+
+def composition(state: GapState, since: float, until: float = float("inf")) -> dict[str, tuple[int, int]]:
+    """segment -> (accounts, converted) of the weeks that start in [since, until)."""
+    parts = {
+        name: total(s.paid.state.weeks, since, until) for name, s in state.segments.items() if name != ALL
+    }
+    return {name: counts for name, counts in sorted(parts.items()) if counts[0]}
+
+
+def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
+    """The facts of a segment's fall, or of its end. Needs a frozen baseline."""
+    segment = state.segments[name]
+    paid = segment.paid.state
+    nothing = Interval(estimate=0.0, low=0.0, high=1.0, n=0)
+    since = paid.newest
+    margin = 0.0
+    if paid.fall is not None:
+        since, margin = paid.fall.since, paid.fall.margin_days
+    elif paid.recovery is not None:
+        since = paid.recovery.since
+    weeks_from = _nearest_week(since)
+    split = split_change(state.composition, composition(state, weeks_from)) if name == ALL else None
+    return words.Finding(
+        segment=name,
+        since=since,
+        margin_days=margin,
+        before=segment.paid.before or nothing,
+        now=segment.paid.now or nothing,
+        horizon_days=horizon_days,
+        activated_before=segment.activated.before,
+        activated_now=_since(segment.activated, since),
+        growth=_growth(segment, since),
+        split=split,
+        market_wide=name == ALL and paid.fall is not None and _market_wide(state),
+    )
+
+
+def verdict_finding(segment: Segment, name: str, state: GapState) -> str:
+    """The named finding that holds now for a verdict."""
+    if segment.standing == "whole funnel":
+        return "whole funnel"
+    return "market-wide" if segment.standing == "drifting" and name == ALL and _market_wide(state) else ""
+
+
+def _fell_alike(segment: Segment) -> bool:
+    paid, activated = segment.paid.state, segment.activated
+    before = activated.before
+    if paid.fall is None or before is None or activated.state.watch is None:
+        return False
+    now = activated.now if activated.phase == "fallen" else _since(activated, paid.fall.since)
+    if now is None:
+        return False
+    sure = activated.phase == "fallen" or now.high < activated.state.watch.baseline.low
+    return sure and _relative_fall(before, now) >= ALIKE * _relative_fall(
+        segment.paid.before, segment.paid.now
+    )
+
+
+def _activation_back(segment: Segment) -> bool:
+    watch, now = segment.activated.state.watch, segment.activated.now
+    if watch is None or now is None:
+        return False
+    return segment.activated.phase != "fallen" and now.estimate >= watch.baseline.low
+
+
+def _market_wide(state: GapState) -> bool:
+    """Whether nearly all sources fell like the whole."""
+    whole = state.segments[ALL].paid
+    if whole.state.fall is None:
+        return False
+    wanted = ALIKE * _relative_fall(whole.before, whole.now)
+    counted = alike = sources = 0
+    for name, segment in state.segments.items():
+        now = _since(segment.paid, whole.state.fall.since)
+        if name == ALL or now is None or segment.paid.before is None:
+            continue
+        counted += now.n
+        if _relative_fall(segment.paid.before, now) >= wanted:
+            alike += now.n
+            sources += 1
+    return sources >= MARKET_SOURCES and alike >= MARKET_SHARE * counted
+
+
+def _relative_fall(before: Interval | None, now: Interval | None) -> float:
+    if before is None or now is None or before.estimate == 0:
+        return 0.0
+    return 1 - now.estimate / before.estimate
+
+
+def _since(monitor: ShareMonitor, since: float) -> Interval | None:
+    n, ones = total(monitor.state.weeks, _nearest_week(since))
+    return interval(ones, n) if n else None
+
+
+def _growth(segment: Segment, since: float) -> float | None:
+    """Sign-ups a day since then over those in the baseline stretch, by whole weeks; None without such weeks."""
+    watch, signed_up = segment.paid.state.watch, segment.activated.state
+    if watch is None:
+        return None
+    before_from, before_to = week_start(watch.baseline.start) + WEEK, week_start(watch.baseline.end)
+    after_from, after_to = _nearest_week(since), week_start(signed_up.newest)
+    before, _ = total(signed_up.weeks, before_from, before_to)
+    after, _ = total(signed_up.weeks, after_from, after_to)
+    if not before or not after:
+        return None
+    return (after / (after_to - after_from)) / (before / (before_to - before_from))
+
+
+def _nearest_week(at: float) -> float:
+    return week_start(at + WEEK / 2)
+
+
+def _drifting(state: GapState, name: str, f: words.Finding, at: float) -> DriftAlert:
+    segment = state.segments[name]
+    return _alert(
+        state,
+        segment,
+        "drifting",
+        f,
+        at,
+        what=words.what_drifting(f),
+        means=words.means_drifting(f),
+        check=words.check_drifting(f),
+        wrong_if=words.wrong_if_drifting(f),
+        evidence=list(reversed(segment.evidence)),
+    )
+
+
+def _resolved(state: GapState, name: str, at: float, horizon_days: float, *, retaken: bool) -> DriftAlert:
+    f = finding(state, name, horizon_days)
+    return _alert(
+        state,
+        state.segments[name],
+        "resolved",
+        f,
+        at,
+        what=words.what_resolved(f, retaken=retaken),
+        means=words.means_resolved(retaken=retaken),
+        check=words.CHECK_RESOLVED,
+        wrong_if=words.WRONG_IF_RESOLVED,
+        evidence=[],
+    )
+
+
+def _alert(
+    state: GapState,
+    segment: Segment,
+    status: str,
+    f: words.Finding,
+    at: float,
+    *,
+    what: str,
+    means: str,
+    check: str,
+    wrong_if: str,
+    evidence: list[str],
+) -> DriftAlert:
+    watch = segment.paid.state.watch
+    return DriftAlert(
+        id=alert_id("drift", SIGNAL, f.segment, status, segment.paid.state.episode),
+        at=moment(at),
+        signal=SIGNAL,
+        segment=f.segment,
+        state=status,
+        since=moment(f.since),
+        since_margin_days=f.margin_days,
+        before=f.before,
+        now=f.now,
+        statistic=segment.paid.statistic,
+        threshold=watch.threshold if watch is not None else 0.0,
+        mix_share=f.split.mix_share if f.split is not None else None,
+        what=what,
+        means=means,
+        check=check,
+        wrong_if=wrong_if,
+        promise=words.promise(state.promise.false_alarms_per_year),
+        evidence=evidence,
+    )
+
+
+def _notice(segment: Segment, name: str, found: str, at: float, what: str, means: str) -> Notice:
+    return Notice(
+        id=alert_id("notice", SIGNAL, name, found, segment.paid.state.episode),
+        at=moment(at),
+        signal=SIGNAL,
+        segment=name,
+        finding=found,
+        what=what,
+        means=means,
+    )

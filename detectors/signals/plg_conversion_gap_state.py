@@ -1,0 +1,127 @@
+"""What the drift half of plg.conversion_gap keeps, and how it is stored.
+
+One state holds all segments: they share the left edge, the roster of segments and the split into mix and rate, none of
+which could be known to a state that saw one segment only (docs/decisions/0020-drift-state-by-signal.md).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from detectors.signals.contract import ALL
+from detectors.signals.segments import Roster, draw
+from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
+from schemas.errors import StateRefused
+
+STATE_VERSION = 1
+MAX_EVIDENCE = 10
+
+Standing = Literal["quiet", "drifting", "whole funnel", "resolved"]
+
+
+class StoredSegment(Struct, kw_only=True):
+    paid: MonitorState
+    activated: MonitorState
+    standing: Standing
+    counted_out: dict[str, int]
+    evidence: list[str]
+
+
+class StoredState(Struct, kw_only=True):
+    roster: Roster
+    recorded_from: dict[str, float]
+    composition: dict[str, tuple[int, int]]
+    segments: dict[str, StoredSegment]
+
+
+class Segment:
+    """One segment's two monitors. ``evidence``: the newest accounts that did not convert, newest last."""
+
+    def __init__(self, promise: Promise, stored: StoredSegment | None = None) -> None:
+        self.paid = ShareMonitor(promise, stored.paid if stored else None)
+        self.activated = ShareMonitor(promise, stored.activated if stored else None)
+        self.standing: Standing = stored.standing if stored else "quiet"
+        self.counted_out = stored.counted_out if stored else {}
+        self.evidence = stored.evidence if stored else []
+
+    def count_out(self, reason: str) -> None:
+        self.counted_out[reason] = self.counted_out.get(reason, 0) + 1
+
+    def remember(self, account: str) -> None:
+        self.evidence.append(account)
+        del self.evidence[:-MAX_EVIDENCE]
+
+    def absorb(self, other: Segment) -> None:
+        self.paid.absorb(other.paid.state)
+        self.activated.absorb(other.activated.state)
+        for reason, number in other.counted_out.items():
+            self.counted_out[reason] = self.counted_out.get(reason, 0) + number
+
+    def stored(self) -> StoredSegment:
+        return StoredSegment(
+            paid=self.paid.state,
+            activated=self.activated.state,
+            standing=self.standing,
+            counted_out=self.counted_out,
+            evidence=self.evidence,
+        )
+
+
+class GapState:
+    """``recorded_from``: measure -> from when on its ones are recorded at all. ``composition``: segment -> (accounts,
+    converted) in the baseline stretch of ``all``."""
+
+    def __init__(self, promise: Promise, stored: StoredState | None = None) -> None:
+        self.promise = promise
+        self.roster = stored.roster if stored else Roster([], False)
+        self.recorded_from = stored.recorded_from if stored else {}
+        self.composition = stored.composition if stored else {}
+        kept = stored.segments if stored else {}
+        self.segments = {name: Segment(promise, segment) for name, segment in kept.items()}
+        self.segment(ALL)
+
+    def segment(self, name: str) -> Segment:
+        return self.segments.setdefault(name, Segment(self.promise))
+
+    def draw_roster(self, max_segments: int) -> None:
+        counts = {name: segment.paid.state.n for name, segment in self.segments.items()}
+        for source in draw(self.roster, counts, max_segments):
+            gone = self.segments.pop(source, None)
+            if gone is not None:
+                self.segment("other").absorb(gone)
+
+    def encode(self) -> bytes:
+        stored = StoredState(
+            roster=self.roster,
+            recorded_from=self.recorded_from,
+            composition=self.composition,
+            segments={name: segment.stored() for name, segment in sorted(self.segments.items())},
+        )
+        return msgspec.msgpack.encode((STATE_VERSION, stored))
+
+    @classmethod
+    def decode(cls, promise: Promise, raw: bytes) -> GapState:
+        """Raises StateRefused."""
+        try:
+            version, body = msgspec.msgpack.decode(raw, type=tuple[int, msgspec.Raw])
+        except msgspec.MsgspecError:
+            raise _damaged() from None
+        if version != STATE_VERSION:
+            raise StateRefused(
+                f"the state of plg.conversion_gap has version {version}; this program reads {STATE_VERSION}",
+                remedy="run the version of Plumbline that wrote it, or replay the history into a new store",
+            )
+        try:
+            return cls(promise, msgspec.msgpack.decode(body, type=StoredState))
+        except msgspec.MsgspecError:
+            raise _damaged() from None
+
+
+def _damaged() -> StateRefused:
+    return StateRefused(
+        "the state of plg.conversion_gap can't be read: it is damaged",
+        remedy="restore the store from a backup, or replay the history into a new one",
+    )

@@ -1,0 +1,290 @@
+"""Watches one share in one segment: learns a baseline, freezes it, finds a fall, dates it, and sees it end.
+
+Phases: learning -> watching -> fallen -> recovered -> watching. Rules:
+1. Time is the cohort's (``began``), so growth, lateness and the speed of maturing move nothing.
+2. Threshold: as many observations as the segment gives in a year, times the monitors that share the budget, divided by
+   the false alarms a year that the whole installation may have. The flow is that of the baseline stretch, or that of the
+   last four weeks where it has grown since: the promise is by the year, so growth must not loosen it.
+3. A fall has ended when a rise detector, whose null is the half-way mark between the fallen rate and the baseline, is
+   over its threshold (one false end in a year of observations), and the 95 % interval since then reaches the baseline
+   again. In between (recovered half, or not surely) it is still fallen: that is the hysteresis.
+4. ``recovered`` is shown for RECOVERED_DAYS, while watching has begun again already.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from detectors.sequential.bernoulli_mixture import (
+    HIGHEST_THRESHOLD,
+    BernoulliMixture,
+    MixtureState,
+    margin_observations,
+)
+from detectors.sequential.binomial_interval import interval
+from detectors.signals.baseline import ONES_FOR_PRECISION, Baseline, freeze, heterogeneity, precise_enough
+from detectors.signals.weeks import Week, count_in, flow_per_day, merge, total, week_start
+from schemas.alerts import Interval
+from schemas.duration import DAY, WEEK
+
+Phase = Literal["learning", "watching", "fallen", "recovered"]
+Change = Literal["frozen", "fell", "recovered", "unsteady"]
+
+RECOVERED_DAYS = 28.0
+RECENT_WEEKS = 8
+YEAR_DAYS = 365.25
+LOWEST_THRESHOLD = 1000.0
+MOST_MARGIN_DAYS = 366.0
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """What the installation asks of each monitor."""
+
+    false_alarms_per_year: float
+    monitors: int
+    min_baseline: int
+    min_baseline_days: float
+
+
+class Watch(Struct, array_like=True):
+    """What watching needs: the frozen baseline, the threshold in observations and the detector's state."""
+
+    baseline: Baseline
+    threshold: float
+    detection: MixtureState
+
+
+class Fall(Struct, array_like=True):
+    """An episode: ``since`` (start of the change, Unix seconds) with its margin, and all that was seen since then."""
+
+    since: float
+    margin_days: float
+    n: int
+    ones: int
+    halfway: float
+    recovery: MixtureState
+
+
+class Recovery(Struct, array_like=True):
+    """The end of the last episode: when it was noticed, and from when on the share was back (Unix seconds)."""
+
+    at: float
+    since: float
+
+
+class MonitorState(Struct, kw_only=True):
+    n: int = 0
+    """observations counted in, ever"""
+    newest: float = 0.0
+    learn_from: float | None = None
+    learn_n: int = 0
+    learn_ones: int = 0
+    weeks: list[Week] = []
+    watch: Watch | None = None
+    fall: Fall | None = None
+    recovery: Recovery | None = None
+    episode: int = 0
+    unsteady: int = 0
+    """how often a stretch turned out not to be homogeneous because its share fell"""
+
+
+class ShareMonitor:
+    """A MonitorState at work."""
+
+    def __init__(self, promise: Promise, state: MonitorState | None = None) -> None:
+        self._promise = promise
+        self.state = state if state is not None else MonitorState()
+        # Detectors hold parameters only: they follow from the state and are never stored.
+        self._detector: BernoulliMixture | None = None
+        self._recovery_detector: BernoulliMixture | None = None
+
+    def take(self, ones: int, began: float, at: float, *, may_freeze: bool = True) -> Change | None:
+        """Counts one observation in (``ones`` 0 or 1); what it changed, if anything."""
+        state = self.state
+        new_week = not state.weeks or began >= state.weeks[-1].start + WEEK
+        week = count_in(state.weeks, began, ones)
+        state.n += 1
+        state.newest = max(state.newest, began)
+        watch = state.watch
+        if watch is None:
+            return self._learn(ones, began, may_freeze)
+        if new_week:
+            flow = flow_per_day(state.weeks, state.newest)
+            if flow is not None:
+                watch.threshold = max(watch.threshold, self._threshold(flow))
+        detector = self._for_falls(watch)
+        detector.update(watch.detection, ones, began)
+        statistic = detector.statistic(watch.detection)
+        if week is not None:
+            week.statistic = statistic
+        if state.fall is not None:
+            return self._await_recovery(watch, state.fall, ones, began, at)
+        if state.recovery is not None and at - state.recovery.at > RECOVERED_DAYS * DAY:
+            state.recovery = None
+        return self._find_fall(watch, began) if statistic >= watch.threshold else None
+
+    def relearn(self) -> None:
+        """Takes the baseline anew, from the next week's cohorts on."""
+        kept = self.state
+        self.state = MonitorState(
+            n=kept.n,
+            weeks=kept.weeks,
+            newest=kept.newest,
+            # From a Monday on, so that no week of the new stretch holds what was there before.
+            learn_from=week_start(kept.newest) + WEEK,
+            episode=kept.episode,
+            unsteady=kept.unsteady,
+        )
+        self._detector = self._recovery_detector = None
+
+    def absorb(self, other: MonitorState) -> None:
+        """Takes in what another monitor has learned; both are still learning, and neither has dropped a stretch."""
+        state = self.state
+        state.n += other.n
+        state.learn_n += other.learn_n
+        state.learn_ones += other.learn_ones
+        state.newest = max(state.newest, other.newest)
+        if other.learn_from is not None:
+            state.learn_from = min(state.learn_from or other.learn_from, other.learn_from)
+        merge(state.weeks, other.weeks)
+
+    @property
+    def phase(self) -> Phase:
+        if self.state.watch is None:
+            return "learning"
+        if self.state.fall is not None:
+            return "fallen"
+        return "watching" if self.state.recovery is None else "recovered"
+
+    @property
+    def statistic(self) -> float:
+        """The e-detector's, 0 while learning; in the same unit as the threshold (observations)."""
+        watch = self.state.watch
+        return self._for_falls(watch).statistic(watch.detection) if watch is not None else 0.0
+
+    @property
+    def before(self) -> Interval | None:
+        watch = self.state.watch
+        return interval(watch.baseline.ones, watch.baseline.n) if watch is not None else None
+
+    @property
+    def now(self) -> Interval | None:
+        """Since the fall began, else since it ended, else over the last weeks; None without an observation."""
+        state = self.state
+        if state.fall is not None:
+            return interval(state.fall.ones, state.fall.n)
+        if not state.weeks:
+            return None
+        since = state.weeks[-1].start - (RECENT_WEEKS - 1) * WEEK
+        if state.recovery is not None:
+            since = max(since, week_start(state.recovery.since))
+        n, ones = total(state.weeks, since)
+        return interval(ones, n) if n else None
+
+    @property
+    def missing(self) -> str:
+        """What learning still needs, in words; empty once the baseline is frozen."""
+        state, promise = self.state, self._promise
+        if state.watch is not None:
+            return ""
+        lacks = []
+        if state.learn_n < promise.min_baseline:
+            lacks.append(f"{state.learn_n} of {promise.min_baseline} observations")
+        days = self._learnt_days()
+        if days < promise.min_baseline_days:
+            lacks.append(f"{int(days)} of {promise.min_baseline_days:g} days")
+        if not lacks and not precise_enough(state.learn_ones, state.learn_n):
+            lacks.append(f"{state.learn_ones} of about {ONES_FOR_PRECISION} that are positive")
+        return ", ".join(lacks)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether there is enough for a baseline, be it homogeneous or not."""
+        state, promise = self.state, self._promise
+        return (
+            state.learn_n >= promise.min_baseline
+            and self._learnt_days() >= promise.min_baseline_days
+            and precise_enough(state.learn_ones, state.learn_n)
+        )
+
+    def _learnt_days(self) -> float:
+        state = self.state
+        return max(state.newest - state.learn_from, 0.0) / DAY if state.learn_from is not None else 0.0
+
+    def _learn(self, ones: int, began: float, may_freeze: bool) -> Change | None:
+        state = self.state
+        if state.learn_from is None:
+            state.learn_from = began
+        if began < week_start(state.learn_from):
+            return None
+        state.learn_n += 1
+        state.learn_ones += ones
+        if not (may_freeze and self.has_enough):
+            return None
+        stretch = [week for week in state.weeks if week.start >= week_start(state.learn_from)]
+        split = heterogeneity(stretch)
+        if split is not None:
+            state.learn_from = stretch[split.first].start
+            state.learn_n, state.learn_ones = total(state.weeks, state.learn_from)
+            state.unsteady += split.newer == "lower"
+            return "unsteady" if split.newer == "lower" else None
+        baseline = freeze(state.learn_from, state.newest, state.learn_n, state.learn_ones)
+        watch = Watch(baseline, self._threshold(baseline.per_day), MixtureState([]))
+        watch.detection = self._for_falls(watch).new_state()
+        state.watch = watch
+        return "frozen"
+
+    def _threshold(self, per_day: float) -> float:
+        promise = self._promise
+        wanted = per_day * YEAR_DAYS * promise.monitors / promise.false_alarms_per_year
+        return min(max(wanted, LOWEST_THRESHOLD), HIGHEST_THRESHOLD)
+
+    def _find_fall(self, watch: Watch, began: float) -> Change | None:
+        change = self._for_falls(watch).change(watch.detection)
+        if change is None:
+            return None
+        before = watch.baseline.ones / watch.baseline.n
+        now = change.total / change.n
+        per_day = change.n / (max(began - change.since, DAY) / DAY)
+        margin = min(margin_observations(before, now) / per_day, MOST_MARGIN_DAYS)
+        fall = Fall(
+            change.since,
+            margin,
+            change.n,
+            int(change.total),
+            min((before + now) / 2, before),
+            MixtureState([]),
+        )
+        fall.recovery = self._for_recovery(fall).new_state()
+        self.state.fall, self.state.recovery = fall, None
+        self.state.episode += 1
+        return "fell"
+
+    def _await_recovery(self, watch: Watch, fall: Fall, ones: int, began: float, at: float) -> Change | None:
+        fall.n += 1
+        fall.ones += ones
+        detector = self._for_recovery(fall)
+        detector.update(fall.recovery, ones, began)
+        change = detector.change(fall.recovery)
+        needed = min(max(watch.baseline.per_day * YEAR_DAYS, LOWEST_THRESHOLD), HIGHEST_THRESHOLD)
+        if change is None or detector.statistic(fall.recovery) < needed:
+            return None
+        if interval(int(change.total), change.n).high < watch.baseline.low:
+            return None
+        self.state.fall, self.state.recovery = None, Recovery(at, change.since)
+        self._recovery_detector = None
+        watch.detection = self._for_falls(watch).new_state()
+        return "recovered"
+
+    def _for_falls(self, watch: Watch) -> BernoulliMixture:
+        if self._detector is None:
+            baseline = watch.baseline
+            self._detector = BernoulliMixture(low=baseline.low, high=baseline.high, direction="fall")
+        return self._detector
+
+    def _for_recovery(self, fall: Fall) -> BernoulliMixture:
+        if self._recovery_detector is None:
+            self._recovery_detector = BernoulliMixture(low=fall.halfway, high=fall.halfway, direction="rise")
+        return self._recovery_detector
