@@ -31,8 +31,8 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> da
         moment = datetime.fromisoformat(value)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None or not 1980 <= moment.year <= 2200:
-        raise click.BadParameter(f"write a time with an offset, between 1980 and 2200, like {MOMENT}")
+    if moment is None or moment.tzinfo is None or not 2015 <= moment.year <= 2200:
+        raise click.BadParameter(f"write a time with an offset, between 2015 and 2200, like {MOMENT}")
     return moment.astimezone(UTC).replace(microsecond=0)
 
 

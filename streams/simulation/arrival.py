@@ -6,6 +6,7 @@ A line is late, far too late or repeated, never two of these; so the counts of t
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 
 import numpy as np
 from msgspec import Struct
@@ -18,9 +19,9 @@ from streams.simulation.scenario import Noise
 from streams.simulation.wire import Lines
 
 LATE_AT_MOST_S = 25 * DAY_S
-_TYPE_AT = slice(len('{"type":"'), len('{"type":"') + 11)
-# The first eleven characters tell the types apart.
-_TYPES = {(name + '","specversion')[:11]: name for name in EVENT_CLASSES}
+# The first eleven characters of the type tell the types apart.
+_BEGINNING = itemgetter(slice(len('{"type":"'), len('{"type":"') + 11))
+_TYPES = {(name + '","data')[:11]: name for name in EVENT_CLASSES}
 
 
 class Sent(Struct):
@@ -32,7 +33,8 @@ class Sent(Struct):
     repeated: int = 0
 
     def tally(self, texts: list[str]) -> None:
-        self.by_type.update(_TYPES[text[_TYPE_AT]] for text in texts)
+        for beginning, count in Counter(map(_BEGINNING, texts)).items():
+            self.by_type[_TYPES[beginning]] += count
 
 
 def arrive(

@@ -165,7 +165,7 @@ def _live(
     draw = seeds.account(account.number, "deals")
     sell(account, company, scenario, calendar, levers, source.name, fit, draw, office)
     draw = seeds.account(account.number, "profiles")
-    describe_over_time(account, company, spelling, calendar, draw, office)
+    describe_over_time(account, company, spelling, calendar, draw, prompt, office)
     return prompt, office
 
 

@@ -14,7 +14,7 @@ from typing import IO
 from streams.simulation.calendar import DAY_S
 
 _KEY = 10
-"""digits of the second of arrival, in front of each line until it is written"""
+"""digits of the second of arrival (from 2001 to 2286), in front of each line until it is written"""
 
 
 class ArrivalOrder:
@@ -33,7 +33,7 @@ class ArrivalOrder:
         """``arrivals`` in Unix seconds."""
         days = self._days
         for arrival, text in zip(arrivals, texts, strict=True):
-            days[arrival // DAY_S].append(f"{arrival:010d}{text}")
+            days[arrival // DAY_S].append(f"{arrival}{text}")
         self.total += len(texts)
         self._held += len(texts)
         if self._held >= self._hold:

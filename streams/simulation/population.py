@@ -14,12 +14,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from msgspec import Struct
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
 from streams.simulation.levers import Levers
-from streams.simulation.scenario import FITS, Scenario
+from streams.simulation.scenario import FITS, Plant, Scenario
 from streams.simulation.seeds import Seeds
 
 AMOUNT_BANDS = (10_000.0, 50_000.0, 200_000.0)
@@ -110,30 +111,54 @@ def populate(
         if plant.lever != "signups":
             continue
         draw = seeds.company("signups", group)
-        for source_index, source in enumerate(scenario.sources):
-            if plant.segment.get("source", source.name) != source.name:
-                continue
-            grid = np.arange(calendar.start, calendar.end, DAY_S // 4, dtype=np.float64)
-            density = pace.density(grid)
-            change = levers.profile(plant, grid) - 1.0
-            mine = (accounts - installed) * source.share
-            if plant.factor > 1:
-                extra = density * change
-                times = draw.choice(grid, size=draw.poisson(mine * extra.sum()), p=extra / extra.sum())
-                times = np.sort(times + draw.integers(0, DAY_S // 4, len(times)))
-                times = times[times < calendar.end].astype(np.int64)
-                numbers = np.arange(number, number + len(times))
-                number += len(times)
-                where = np.full(len(times), source_index)
-                parts.append(_fates(scenario, calendar, levers, seeds, group, numbers, where, times, 0))
-            else:
-                first = parts[0]
-                stays = draw.random(len(first)) < levers.profile(plant, first.lead_at.astype(np.float64))
-                keep = stays | (first.source != source_index) | first.installed
-                parts[0] = Population(*(getattr(first, field)[keep] for field in first.__struct_fields__))
-    return Population(
-        *(np.concatenate([getattr(part, field) for part in parts]) for field in Population.__struct_fields__)
-    )
+        if plant.factor < 1:
+            parts = [_kept(part, plant, scenario, levers, draw) for part in parts]
+            continue
+        when, where = _brought(plant, scenario, calendar, levers, pace, accounts - installed, draw)
+        numbers = np.arange(number, number + len(when))
+        number += len(when)
+        parts.append(_fates(scenario, calendar, levers, seeds, group, numbers, where, when, 0))
+    fields = Population.__struct_fields__
+    return Population(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+
+
+def _brought(
+    plant: Plant,
+    scenario: Scenario,
+    calendar: Calendar,
+    levers: Levers,
+    pace: _Pace,
+    signups: int,
+    draw: Generator,
+) -> tuple[Ints, Ints]:
+    """Times and sources of the sign-ups that come on top of the usual ``signups``."""
+    grid = np.arange(calendar.start, calendar.end, DAY_S // 4, dtype=np.float64)
+    more = pace.density(grid) * (levers.profile(plant, grid) - 1.0)
+    whole = float(more.sum())
+    times: list[Ints] = []
+    sources: list[Ints] = []
+    for place, source in enumerate(scenario.sources):
+        if plant.segment.get("source", source.name) != source.name or not whole:
+            continue
+        count = int(draw.poisson(signups * source.share * whole))
+        chosen = draw.choice(grid, size=count, p=more / whole).astype(np.int64)
+        when = np.sort(chosen + draw.integers(0, DAY_S // 4, count))
+        when = when[when < calendar.end]
+        times.append(when)
+        sources.append(np.full(len(when), place))
+    if not times:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    return np.concatenate(times), np.concatenate(sources)
+
+
+def _kept(part: Population, plant: Plant, scenario: Scenario, levers: Levers, draw: Generator) -> Population:
+    """``part`` without those whom a plant below 1 keeps from signing up."""
+    stays = draw.random(len(part)) < levers.profile(plant, part.lead_at.astype(np.float64))
+    names = np.array([source.name for source in scenario.sources])[part.source]
+    keep = stays | part.installed
+    if "source" in plant.segment:
+        keep |= names != plant.segment["source"]
+    return Population(*(getattr(part, field)[keep] for field in Population.__struct_fields__))
 
 
 class _Pace:

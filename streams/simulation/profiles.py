@@ -21,9 +21,13 @@ def describe_over_time(
     spelling: str | None,
     calendar: Calendar,
     draw: Generator,
+    prompt: Lines,
     lines: Lines,
 ) -> None:
-    """Adds the account's profile events. ``spelling`` is its acquisition source as written; None leaves it out."""
+    """Adds the account's profile events: what the product tells at a sign-up to ``prompt``, the others to ``lines``.
+
+    ``spelling`` is its acquisition source as written; None leaves it out.
+    """
     u = draw.random(12).tolist()
     number = 0
     # What the CRM knew before the history began comes with the first export.
@@ -33,14 +37,19 @@ def describe_over_time(
         nonlocal number
         number += 1
         if attributes and calendar.start <= second < calendar.end:
-            lines.add_event(second, profile(account.id, number, second, source, attributes))
+            to = prompt if source == PRODUCT else lines
+            to.add_event(second, profile(account.id, number, second, source, attributes))
 
     first: dict[str, Any] = {"name": company.name, "domains": [company.domain], "tier": "free"}
     if spelling is not None:
         first["acquisition_source"] = spelling
     if account.installed:
-        first |= _contract(account, company) | {"advisory_board": company.advisory_board}
-    tell(begin + 1, CRM if account.installed or account.sales_led else PRODUCT, first)
+        first |= _contract(account, company, begin) | {"advisory_board": company.advisory_board}
+    # The account is created a moment before its first event, so that its source is known by then.
+    if account.installed or account.sales_led:
+        tell(begin, CRM, first)
+    else:
+        tell(max(begin - 1, calendar.start), PRODUCT, first)
     tell(
         begin + 60 + int(u[1] * 6 * 3600),
         ENRICHMENT,
@@ -60,7 +69,7 @@ def describe_over_time(
     if account.fit > 0 or u[4] < 0.3:
         tell(begin + int((1 + 9 * u[5]) * DAY_S), CRM, {"contacts": company.contacts})
     if account.paid < NEVER and not account.installed:
-        tell(account.paid + 30, CRM, _contract(account, company))
+        tell(account.paid + 30, CRM, _contract(account, company, account.paid))
         if company.advisory_board:
             tell(account.paid + int((30 + 120 * u[6]) * DAY_S), CRM, {"advisory_board": True})
     if account.churned < NEVER:
@@ -86,8 +95,10 @@ def describe_over_time(
             tell(int(second), CRM, {"seats": company.users + int(much * 10)})
 
 
-def _contract(account: Account, company: Company) -> dict[str, Any]:
-    renewal = account.paid + 365 * DAY_S
+def _contract(account: Account, company: Company, second: int) -> dict[str, Any]:
+    # A contract that began years ago has been renewed since.
+    years = max(1, -(-(second - account.paid) // (365 * DAY_S)))
+    renewal = account.paid + years * 365 * DAY_S
     return {
         "tier": ("team", "business", "business", "enterprise")[account.band],
         "seats": company.users,

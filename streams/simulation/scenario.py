@@ -42,6 +42,7 @@ LEVERS: dict[str, str] = {
 assert set(LEVERS) == set(get_args(Lever))  # noqa: S101 - a table out of step, not a user's error
 
 Segment = Literal["source", "fit"]
+"""what a plant can be confined to; sign-ups by source only, releases not at all"""
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -79,6 +80,9 @@ class Plant(Struct, frozen=True, kw_only=True):
             raise ValueError("a plant's factor is above 0")
         if not 0 <= self.start < 1 or (self.end is not None and self.end <= self.start):
             raise ValueError("a plant starts within the history and ends after its start")
+        beyond = set(self.segment) - {"source"} if self.lever == "signups" else set(self.segment)
+        if beyond and self.lever in ("signups", "release_complexity"):
+            raise ValueError(f"{self.lever} has no segment {', '.join(sorted(beyond))}")
 
 
 class Noise(Struct, frozen=True, kw_only=True):

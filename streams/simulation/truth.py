@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from streams.simulation.calendar import DAY_S, NEVER, Calendar, Ints
+from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
 from streams.simulation.levers import Levers
 from streams.simulation.population import Population
-from streams.simulation.scenario import LEVERS, Scenario
+from streams.simulation.scenario import FITS, LEVERS, Lever, Scenario
 from streams.simulation.wire import utc
 
 MATURE_DAYS = 60
@@ -25,7 +25,8 @@ class Cohort(Struct, kw_only=True):
     """Self-serve accounts of one source whose cohort's date falls into one stretch.
 
     ``paid`` is how many of the activated ones ever pay, in the history or later; ``paid_mature`` how many of the
-    ``activated_mature`` ones, activated at least MATURE_DAYS before the end, paid within MATURE_DAYS.
+    ``activated_mature`` ones, activated at least MATURE_DAYS before the end, paid within MATURE_DAYS. The planned rates
+    are means over the days of the stretch.
     """
 
     signed_up: int
@@ -96,6 +97,8 @@ def cohorts(
     """What became of the self-serve accounts that signed up within the history, by source, before and after."""
     change = min((levers.starts(plant) for plant in levers.plants), default=calendar.end)
     mine = ~population.sales_led & ~population.installed
+    weights = np.asarray(scenario.fits) * np.asarray(scenario.fit_payers)
+    payers = tuple((weights / weights.sum()).tolist())
     result: dict[str, dict[str, Cohort]] = {}
     stretches = {"before": (calendar.start, change), "after": (change, calendar.end)}
     for place, source in enumerate(scenario.sources):
@@ -108,9 +111,7 @@ def cohorts(
             activated = of_source & _within(population.activated, begin, end)
             mature = activated & (population.activated <= calendar.end - MATURE_DAYS * DAY_S)
             in_time = population.paid <= population.activated + MATURE_DAYS * DAY_S
-            middle = np.array([(begin + end) / 2.0])
-            last = np.array([end - 1.0])
-            at = last if stretch == "after" else middle
+            days = np.arange(begin, end, DAY_S, dtype=np.float64)
             result[source.name][stretch] = Cohort(
                 signed_up=int(signed.sum()),
                 activated=int(activated.sum()),
@@ -118,11 +119,19 @@ def cohorts(
                 activated_mature=int(mature.sum()),
                 paid_mature=int((mature & in_time).sum()),
                 planned_activated=source.activated
-                * float(levers.factors("activated", at, source=source.name)[0]),
+                * _mean_factor(levers, "activated", days, source.name, scenario.fits),
                 planned_paid_given_activated=source.paid
-                * float(levers.factors("paid_given_activated", at, source=source.name)[0]),
+                * _mean_factor(levers, "paid_given_activated", days, source.name, payers),
             )
     return result
+
+
+def _mean_factor(levers: Levers, lever: Lever, days: Floats, source: str, fits: tuple[float, ...]) -> float:
+    """Over the days of a stretch and the fits that count for the lever."""
+    return sum(
+        share * float(levers.factors(lever, days, source=source, fit=fit).mean())
+        for fit, share in zip(FITS, fits, strict=True)
+    )
 
 
 def _within(moments: Ints, begin: int, end: int) -> Any:

@@ -78,7 +78,8 @@ def use_product(
             0,
             "connectors",
         )
-    once(account.onboarded, "onboarding_finished", 0)
+    if account.onboarded < account.churned:
+        once(account.onboarded, "onboarding_finished", 0)
     once(account.churned, "subscription_cancelled", 0)
 
     # Invitations: some of them together in the first week, the others over the months. Few, before an activation.
@@ -104,23 +105,19 @@ def use_product(
     crowd = np.cumsum(1.0 / np.arange(1, people + 1))
     user_of = np.searchsorted(crowd[:-1], draw.random(n) * crowd[-1], side="right")
     user_of = np.where(joined[user_of] > times, 0, user_of)
-    data = (
-        {
-            (a, p): product_data(name, f"user-{account.number:06d}-{p}", feature)
-            for a, (name, feature, _) in enumerate(ACTIONS)
-            for p in range(people)
-        }
-        if n * 3 > people * len(ACTIONS)
-        else {}
-    )
-    dates, clock, text_at = calendar.dates, calendar.clock, lines.add
-    for second, a, p in zip(times.astype(np.int64).tolist(), action.tolist(), user_of.tolist(), strict=True):
-        number += 1
-        body = data.get((a, p))
-        if body is None:
-            name, feature, _ = ACTIONS[a]
-            body = product_data(name, f"user-{account.number:06d}-{p}", feature)
-        text_at(second, f"{body}{before}{number}{after}{dates[second // DAY_S]}{clock[second % DAY_S]}{END}")
+    seconds = times.astype(np.int64).tolist()
+    # Of actions times people few pairs occur where the use is small: the data is made when it is met.
+    pairs = (action * people + user_of).tolist()
+    data: dict[int, str] = {}
+    for pair in set(pairs):
+        name, feature, _ = ACTIONS[pair // people]
+        data[pair] = product_data(name, f"user-{account.number:06d}-{pair % people}", feature)
+    dates, clock = calendar.dates, calendar.clock
+    lines.times += seconds
+    lines.texts += [
+        f"{data[pair]}{before}{place}{after}{dates[second // DAY_S]}{clock[second % DAY_S]}{END}"
+        for place, (pair, second) in enumerate(zip(pairs, seconds, strict=True), start=number + 1)
+    ]
     return Use(times=times, users=people)
 
 
