@@ -28,9 +28,10 @@ from detectors.account_state import (
 from detectors.acquisition import UNKNOWN, Acquisition
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
 from detectors.crossing import first_time
-from detectors.effects import Effects, Listing
-from detectors.scoring import CompiledVariant, Score, decide
+from detectors.effects import Effects
+from detectors.scoring import CompiledVariant, Parts, decide, total_of
 from detectors.signals.contract import Milestone, Signal
+from detectors.triggers import bound
 from schemas.events import PRODUCT_PREFIX, VISITOR_PREFIX, AccountProfile, Envelope, Event, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 from schemas.observations import Observation
@@ -149,8 +150,16 @@ class AccountStage:
         now = self.in_force(state.now)
         for variant in now.variants:
             if profile_changed or variant.name in moved:
-                lowered = profile_changed or moved[variant.name]
-                self._evaluate(account, state, now, variant, attributes, effects, lowered)
+                self._evaluate(
+                    account,
+                    state,
+                    now,
+                    variant,
+                    attributes,
+                    effects,
+                    profile_changed=profile_changed,
+                    lowered=moved.get(variant.name, False) or (profile_changed and variant.gated),
+                )
 
     def _evaluate(
         self,
@@ -160,66 +169,58 @@ class AccountStage:
         variant: CompiledVariant,
         attributes: Mapping[str, Any],
         effects: Effects,
+        *,
+        profile_changed: bool,
         lowered: bool,
-    ) -> Score:
-        """Scores the account as of its own time, alerts if it has come to that, and plans when to look again."""
+    ) -> None:
+        """Scores the account as of its own time, alerts if it has come to that, and plans when to look again.
+
+        ``lowered``: something made the score smaller or may have, so that it crosses a bound sooner than planned.
+        """
         rules = variant.written.alert
-        score = variant.score(state, attributes, state.now)
+        now = state.now
+        parts = variant.trigger_parts(state, attributes, now)
+        trigger = total_of(parts)
         standing = state.variants.get(variant.name)
-        if standing is not None and standing.fired and score.trigger < rules.rearm_below:
+        if standing is not None and standing.fired and trigger < rules.rearm_below:
             standing.fired = ""
-        effects.listings[variant.name, account] = Listing(
-            variant=variant.name,
-            account=account,
-            fit=score.fit.score if score.fit.out is None else -1.0,
-            trigger=score.trigger,
-            at=state.now,
-            bound=variant.bound(score),
-            envelope_s=variant.envelope_s,
-        )
-        if standing is None:
-            if score.trigger < rules.trigger_at_least and not any(part < 0 for _, part, _ in score.parts):
-                return score
-            standing = _standing(state, variant.name)
-        disqualified = variant.disqualified_by(standing, attributes)
-        decision = decide(rules, standing, score, disqualified, state.now)
-        if decision.reason == "fire":
-            standing.episode += 1
-            standing.fired = score.quadrant
-            standing.alerted_at = state.now
-            effects.alerts.append(
-                trigger_alert(account, state, icp.written, variant, standing, score, attributes)
-            )
+        high = trigger >= rules.trigger_at_least
+        # Fit is judged where it is asked for: it changes with the profile alone.
+        score = variant.with_fit(parts, attributes) if high or profile_changed else None
+        effects.list_account(variant.name, account, score, trigger, now, bound(parts), variant.envelope_s)
         name = f"rescore:{variant.name}"
-        if decision.reason == "cooling_down":
-            self._set_timer(state, name, standing.alerted_at + rules.cooldown, effects)
-        elif lowered or name not in state.timers:
-            self._plan_rescore(state, variant, standing, score, attributes, name, effects)
-        return score
+        if high and score is not None:
+            standing = _standing(state, variant.name)
+            disqualified = variant.disqualified_by(standing, attributes)
+            decision = decide(rules, standing, score, disqualified, now)
+            if decision.reason == "fire":
+                standing.episode += 1
+                standing.fired = score.quadrant
+                standing.alerted_at = now
+                effects.alerts.append(
+                    trigger_alert(account, state, icp.written, variant, standing, score, attributes)
+                )
+            elif decision.reason == "cooling_down":
+                self._set_timer(state, name, standing.alerted_at + rules.cooldown, effects)
+                return
+        if lowered or name not in state.timers:
+            self._plan_rescore(state, variant, parts, name, effects)
 
     def _plan_rescore(
-        self,
-        state: AccountState,
-        variant: CompiledVariant,
-        standing: VariantState,
-        score: Score,
-        attributes: Mapping[str, Any],
-        name: str,
-        effects: Effects,
+        self, state: AccountState, variant: CompiledVariant, parts: Parts, name: str, effects: Effects
     ) -> None:
         """Without any event a score crosses a bound too: it fades below re-arming, or what lowered it fades."""
         rules = variant.written.alert
+        standing = state.variants.get(variant.name)
 
         def trigger_at(when: float) -> float:
-            return variant.trigger_score(state, attributes, when)
+            return sum(trigger.weight * trigger.value(cell, when) for trigger, _, cell in parts)
 
         due = None
-        if standing.fired:
+        if standing is not None and standing.fired:
             due = first_time(lambda when: trigger_at(when) < rules.rearm_below, state.now)
-        elif score.trigger < rules.trigger_at_least and any(part < 0 for _, part, _ in score.parts):
-            reachable = sum(part for _, part, _ in score.parts if part > 0)
-            if reachable >= rules.trigger_at_least:
-                due = first_time(lambda when: trigger_at(when) >= rules.trigger_at_least, state.now)
+        elif sum(part for _, part, _ in parts if part > 0) >= rules.trigger_at_least > total_of(parts):
+            due = first_time(lambda when: trigger_at(when) >= rules.trigger_at_least, state.now)
         if due is not None:
             self._set_timer(state, name, due, effects)
         elif state.timers.pop(name, None) is not None:
@@ -296,7 +297,9 @@ class AccountStage:
         icp = self.in_force(due)
         variant = icp.by_name.get(variant_name)
         if variant is not None:
-            self._evaluate(account, state, icp, variant, present(state), effects, lowered=True)
+            self._evaluate(
+                account, state, icp, variant, present(state), effects, profile_changed=False, lowered=True
+            )
 
     def _fire_blocker(
         self, account: str, state: AccountState, rest: str, due: float, effects: Effects
@@ -319,7 +322,7 @@ class AccountStage:
             # The follow-up carries the scores: a second alert at the same moment would say nothing new.
             standing.fired = score.quadrant
             standing.alerted_at = state.now
-        self._plan_rescore(state, variant, standing, score, attributes, f"rescore:{variant_name}", effects)
+        self._plan_rescore(state, variant, score.parts, f"rescore:{variant_name}", effects)
 
     def _fire_goal(self, account: str, state: AccountState, rest: str, due: float, effects: Effects) -> None:
         milestone, _, within = rest.partition(":")

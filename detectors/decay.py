@@ -85,11 +85,13 @@ class HalfLife:
             memory.total += units * self.share(reference - at)
 
     def value(self, memory: Fading, now: float) -> float:
-        # Before its own reference a sum is its own value: events from the future have not faded.
-        return memory.total * self.share(max(0.0, now - memory.reference))
+        # Before its own reference a sum is its own value: what is to come has not faded.
+        age = now - memory.reference
+        return memory.total * self.share(age) if age > 0 else memory.total
 
     def merge(self, into: Fading, memory: Fading, factor: float) -> None:
-        self.add(into, memory.reference, memory.total * factor)
+        if memory.total:
+            self.add(into, memory.reference, memory.total * factor)
 
     def words(self) -> str:
         return f"by half in {_days(self._half_life_s)}"

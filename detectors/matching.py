@@ -243,6 +243,11 @@ def _list_all(operand: Sequence[Any]) -> Predicate:
 
 
 def _glob(operand: str) -> Predicate:
+    stem = operand.rstrip("*")
+    if not any(sign in stem for sign in "*?"):  # the common ones need no engine
+        if stem == operand:
+            return _equals(operand)
+        return lambda value: isinstance(value, str) and value.startswith(stem)
     pattern = "".join({"*": "(?s:.*)", "?": "(?s:.)"}.get(sign) or re2.escape(sign) for sign in operand)
     compiled = re2.compile(pattern)
     return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from detectors.account_state import AccountState, VariantState
 from detectors.fit import CompiledFit, Fit
-from detectors.matching import Predicate, compile_node
-from detectors.triggers import Cell, CompiledTrigger, bound, envelope
+from detectors.matching import Predicate, always, compile_node
+from detectors.triggers import Cell, CompiledTrigger, envelope
 from schemas.icp import AlertRules, Variant
 
 Quadrant = Literal["route", "nurture", "discover", "not_now"]
@@ -23,12 +23,15 @@ Reason = Literal[
 ]
 
 
+Parts = Sequence[tuple[CompiledTrigger, float, Cell]]
+
+
 class Score(Struct, frozen=True):
     """Fit and trigger of one account for one variant at one time; ``parts`` add up to ``trigger``."""
 
     fit: Fit
     trigger: float
-    parts: tuple[tuple[CompiledTrigger, float, Cell], ...]
+    parts: Parts
     quadrant: Quadrant
 
 
@@ -44,6 +47,8 @@ class CompiledVariant:
         self.fit = CompiledFit(variant)
         self.triggers = [CompiledTrigger(variant.name, trigger, late_after_s) for trigger in variant.triggers]
         self.envelope_s = envelope(self.triggers)
+        self.gated = any(trigger.gate is not always for trigger in self.triggers)
+        """whether the profile has a say in the trigger score"""
         self.profile_disqualifiers: list[tuple[Predicate, str]] = [
             (compile_node(rule.when.of_account), rule.name)
             for rule in variant.disqualifiers
@@ -57,25 +62,22 @@ class CompiledVariant:
 
     def score(self, state: AccountState, attributes: Mapping[str, Any], now: float) -> Score:
         """The scores at ``now`` (Unix seconds)."""
+        return self.with_fit(self.trigger_parts(state, attributes, now), attributes)
+
+    def with_fit(self, parts: Parts, attributes: Mapping[str, Any]) -> Score:
         fit = self.fit.judge(attributes)
-        parts = tuple(
-            (trigger, trigger.contribution(cell, now), cell)
-            for trigger, cell in self._cells(state)
-            if trigger.gate(attributes)
-        )
-        total = sum(part for _, part, _ in parts)
+        total = total_of(parts)
         return Score(fit, total, parts, _quadrant(fit, total, self.written.alert))
 
-    def trigger_score(self, state: AccountState, attributes: Mapping[str, Any], now: float) -> float:
-        return sum(
-            trigger.contribution(cell, now)
-            for trigger, cell in self._cells(state)
-            if trigger.gate(attributes)
-        )
-
-    def bound(self, score: Score) -> float:
-        """log2 of a bound of the score from now on, fading by half every ``envelope_s`` (for lists by score)."""
-        return bound([(trigger, part) for trigger, part, _ in score.parts])
+    def trigger_parts(self, state: AccountState, attributes: Mapping[str, Any], now: float) -> Parts:
+        """(trigger, contribution at ``now``, its memory) of the triggers that have any."""
+        cells = state.cells
+        parts = []
+        for trigger in self.triggers:
+            cell = cells.get(trigger.key)
+            if cell is not None and (trigger.gate is always or trigger.gate(attributes)):
+                parts.append((trigger, trigger.weight * trigger.decay.value(cell.fading, now), cell))
+        return parts
 
     def disqualified_by(self, standing: VariantState, attributes: Mapping[str, Any]) -> str:
         """The name of what disqualifies the account, or an empty text."""
@@ -88,9 +90,10 @@ class CompiledVariant:
                 return name
         return ""
 
-    def _cells(self, state: AccountState) -> Sequence[tuple[CompiledTrigger, Cell]]:
-        cells = state.cells
-        return [(trigger, cells[trigger.key]) for trigger in self.triggers if trigger.key in cells]
+
+def total_of(parts: Parts) -> float:
+    """The trigger score: what the parts add up to."""
+    return sum(part for _, part, _ in parts)
 
 
 def decide(

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -35,7 +35,7 @@ DAY_S = 86400.0
 
 
 class Day(Struct, array_like=True, gc=False):
-    """One UTC day under a daily cap: how many units its events have, and their decayed sum."""
+    """One UTC day under a daily cap: how many units its events have, and their decayed sum before the cap."""
 
     units: float
     fading: Fading
@@ -50,7 +50,7 @@ class Cell(Struct, array_like=True, gc=False):
     window: list[tuple[float, int, bool]] = []
     """(Unix seconds, hash of the distinct value or of the event id, does it count), sorted"""
     days: dict[int, Day] = {}
-    """days under a daily cap that a late event can still change; older ones have gone into ``fading``"""
+    """days under a daily cap that a late event can still change; what they add, capped, is in ``fading``"""
 
 
 class CompiledTrigger:
@@ -94,10 +94,7 @@ class CompiledTrigger:
 
     def value(self, cell: Cell, now: float) -> float:
         """Units left at ``now`` (Unix seconds)."""
-        total = self.decay.value(cell.fading, now)
-        for day in cell.days.values():
-            total += self._capped(day.units) * self.decay.value(day.fading, now)
-        return total
+        return self.decay.value(cell.fading, now)
 
     def contribution(self, cell: Cell, now: float) -> float:
         return self.weight * self.value(cell, now)
@@ -131,17 +128,17 @@ class CompiledTrigger:
         day = cell.days.get(number)
         if day is None:
             day = cell.days[number] = Day(units=0.0, fading=Fading())
-            self._settle_days(cell)
+            self._forget_days(cell)
+        # What the day added so far is taken out, and what it adds now put in.
+        self.decay.merge(cell.fading, day.fading, -self._capped(day.units))
         day.units += units
         self.decay.add(day.fading, at, units)
+        self.decay.merge(cell.fading, day.fading, self._capped(day.units))
 
-    def _settle_days(self, cell: Cell) -> None:
-        newest = max(cell.days)
-        for number in [
-            n for n in cell.days if (newest - n) * DAY_S > self._late_after_s + self._within_s + DAY_S
-        ]:
-            day = cell.days.pop(number)
-            self.decay.merge(cell.fading, day.fading, self._capped(day.units))
+    def _forget_days(self, cell: Cell) -> None:
+        oldest = max(cell.days) - (self._late_after_s + self._within_s) / DAY_S - 1
+        for number in [number for number in cell.days if number < oldest]:
+            del cell.days[number]
 
     def _add_to_window(self, cell: Cell, at: float, value: int) -> None:
         window = cell.window
@@ -181,9 +178,9 @@ def envelope(triggers: Sequence[CompiledTrigger]) -> float:
     return max(trigger.decay.envelope[1] for trigger in triggers)
 
 
-def bound(contributions: Sequence[tuple[CompiledTrigger, float]]) -> float:
+def bound(contributions: Iterable[tuple[CompiledTrigger, float, Cell]]) -> float:
     """log2 of what the score can at most be, now and, fading with ``envelope``, later without a new event."""
-    total = sum(trigger.decay.envelope[0] * part for trigger, part in contributions if part > 0)
+    total = sum(trigger.decay.envelope[0] * part for trigger, part, _ in contributions if part > 0)
     return math.log2(total) if total > 1e-9 else -30.0
 
 

@@ -80,7 +80,7 @@ class Pipeline:
 
     def catch_up(self) -> list[BatchResult]:
         """Takes the observations in that are committed and not yet taken in; also after a restart."""
-        results = []
+        results: list[BatchResult] = []
         while True:
             after = self._drift.next_offset(OBSERVATIONS) - 1
             rows = self._store.read_observations(max(after, 0), DRIFT_BATCH)

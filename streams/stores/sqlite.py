@@ -18,7 +18,7 @@ import msgspec
 
 from schemas.errors import Fenced, StateRefused
 from streams.failpoints import reach
-from streams.stores.contract import Claim, Commit, Committed, Ledger, Loaded, Stored
+from streams.stores.contract import Claim, Commit, Committed, DeadLetter, Ledger, Loaded, Stored
 
 SCHEMA_VERSION = 1
 STAGES = ("accounts", "drift")
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
   detail TEXT NOT NULL, body BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS listings (
-  variant TEXT NOT NULL, account TEXT NOT NULL, fit REAL NOT NULL, trigger REAL NOT NULL, at REAL NOT NULL,
+  variant TEXT NOT NULL, account TEXT NOT NULL, fit REAL, trigger REAL NOT NULL, at REAL NOT NULL,
   bound REAL NOT NULL, rank REAL NOT NULL, PRIMARY KEY (variant, account)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS listings_by_rank ON listings (variant, rank DESC);
@@ -171,7 +171,7 @@ class SqliteStore:
             )
             reach("commit.after_states")
             db.executemany(
-                "INSERT INTO listings VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET fit = excluded.fit,"
+                "INSERT INTO listings VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET fit = coalesce(excluded.fit, fit),"
                 " trigger = excluded.trigger, at = excluded.at, bound = excluded.bound, rank = excluded.rank",
                 [
                     (x.variant, x.account, x.fit, x.trigger, x.at, x.bound, x.bound + x.at / x.envelope_s)
@@ -221,6 +221,22 @@ class SqliteStore:
     def drop_observations(self, until: int) -> None:
         """Forgets those that the drift stage has committed."""
         self._db.execute("DELETE FROM observations WHERE seq <= ?", (until,))
+
+    def alerts(self) -> list[bytes]:
+        """All alerts as encoded, in order of (time, id)."""
+        return [body for (body,) in self._db.execute("SELECT body FROM outbox ORDER BY at, id")]
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """All dead letters, in order of arrival."""
+        rows = self._db.execute("SELECT topic, offset, reason, detail, body FROM dead_letters ORDER BY seq")
+        return [DeadLetter(*row) for row in rows]
+
+    def account_count(self) -> int:
+        """Accounts with a state; products and visitors have one too, but are none."""
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM states_accounts WHERE key NOT GLOB 'product:*' AND key NOT GLOB 'visitor:*'"
+        ).fetchone()
+        return int(count)
 
     def close(self) -> None:
         self._db.close()
