@@ -50,6 +50,12 @@ class Positions:
             return self._keys[here]
         return self._values[here]
 
+    def describe(self, path: Path, *, on_key: bool = False) -> tuple[str, Place | None]:
+        """In words, and as a place when it is in the file."""
+        place = self.locate(path, on_key=on_key)
+        shown = self.shown(path)
+        return f"line {place.line}, column {place.column}" + (f" ({shown})" if shown else ""), place
+
     def shown(self, path: Path) -> str:
         """``variants[0].triggers[1].half_life``; the last part is shown even if it is not in the file."""
         here = self.written(path)
@@ -79,7 +85,6 @@ def problem_at(
     positions: Positions, path: Path, *, code: str, what: str, remedy: str = "", on_key: bool = False
 ) -> Problem:
     """The problem with its place, as ``line 12, column 5 (variants[0].triggers[1].half_life)``."""
-    place = positions.locate(path, on_key=on_key)
-    shown = positions.shown(path)
-    where = f"line {place.line}, column {place.column}" + (f" ({shown})" if shown else "")
-    return Problem(code=code, what=what, where=where, remedy=remedy, line=place.line, column=place.column)
+    where, place = positions.describe(path, on_key=on_key)
+    line, column = (place.line, place.column) if place is not None else (None, None)
+    return Problem(code=code, what=what, where=where, remedy=remedy, line=line, column=column)

@@ -281,7 +281,7 @@ def bands(written: Mapping[str, Any]) -> Iterator[Misfit]:
         if len(currencies) > 1:
             yield Misfit(
                 "the amounts are in several currencies: " + ", ".join(sorted(currencies)),
-                "write all in one; a table of rates in the settings converts the deals",
+                "write all of them in one currency",
                 ("amount",),
                 code="bands",
                 on_key=True,

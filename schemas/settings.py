@@ -1,115 +1,246 @@
 """How a deployment is configured: a YAML file, overridden by PLUMBLINE_* in the environment.
 
-Secrets are SecretStr: they are never in a log line, an error, a page or a repr. They can be written into the file, or
-better named there as ``env:NAME``, which streams/settings_file.py looks up.
+Rules:
+1. Secrets are SecretStr: they are never in a log line, an error, a page or a repr. They can be written into the file,
+   or better named there as ``env:NAME``, which streams/settings_file.py looks up. A webhook's URL can hold a secret
+   too, so it is in no repr and no error.
+2. Whoever binds an address that others can reach needs a token that may read, or the settings are refused.
+
+docs/settings.md explains every setting.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from schemas.duration import DAY, HOUR, parse_duration
+from schemas.duration import DAY, HOUR
 from schemas.events import Limits
+from schemas.file_positions import show_key
+from schemas.settings_values import (
+    BearerToken,
+    Duration,
+    EndpointUrl,
+    Glob,
+    Label,
+    Listen,
+    Network,
+    Number,
+    WebhookSecret,
+    Whole,
+)
+from schemas.written import Misfit, Written
 
-Duration = Annotated[
-    float, BeforeValidator(lambda written: parse_duration(written) if isinstance(written, str) else written)
-]
-Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+MIN_EXPOSED_TOKEN = 16
+"""Characters of a token, at least, where others can reach the service."""
+MAX_ENTRIES = 200
 
 AlertKind = Literal["trigger", "blocker_ended", "activation_missed", "drift", "notice"]
 Quadrant = Literal["route", "nurture", "discover", "not_now"]
 
 
-class Written(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Token(Written):
-    """A bearer token. ``source`` is the CloudEvents source that it may write (a glob); ``read`` opens API and pages."""
+    """A bearer token. It opens what it says and no more."""
 
-    name: Label
-    token: SecretStr
-    source: str | None = None
+    name: Annotated[Label, Field(examples=["crm"])]
+    """A short name for log lines, like crm."""
+    token: Annotated[BearerToken, Field(examples=["env:PLUMBLINE_CRM_TOKEN"])]
+    """The token itself, or env:NAME to take it from the environment."""
+    source: Annotated[Glob | None, Field(examples=['"https://crm.example/*"'])] = None
+    """Which CloudEvents source it may write: a pattern with * and ?."""
     read: bool = False
+    """Opens the API, the pages and the metrics."""
+
+    @classmethod
+    def misfits(cls, written: Mapping[str, Any]) -> Iterable[Misfit]:
+        if written.get("source") is None and written.get("read", False) in (False, None):
+            yield Misfit(
+                "this token opens nothing",
+                "add source: (what it may write), or read: true",
+                code="useless_token",
+            )
 
 
 class Endpoint(Written):
-    """A webhook receiver. Every secret signs (Standard Webhooks), so that one can be rotated; write them whsec_..."""
+    """A webhook receiver."""
 
-    name: Label
-    url: str
-    secrets: Annotated[list[SecretStr], Field(min_length=1, max_length=5)]
+    name: Annotated[Label, Field(examples=["sdr-bot"])]
+    """A short name for log lines and metrics, like sdr-bot."""
+    url: Annotated[EndpointUrl, Field(repr=False, examples=["https://hooks.example/plumbline"])]
+    """Where alerts are posted, http or https."""
+    secrets: Annotated[
+        list[WebhookSecret],
+        Field(min_length=1, max_length=5, examples=["[env:PLUMBLINE_SDR_SECRET]"]),
+    ]
+    """Every one of them signs (Standard Webhooks), so that one can be rotated: whsec_..., or env:NAME."""
 
 
 class Subscription(Written):
-    """Which alerts go to which endpoint. An empty list takes all; alerts older than ``max_age`` are not sent."""
+    """Which alerts go to which endpoint. An empty list takes all."""
 
-    endpoint: Label
-    kinds: list[AlertKind] = []
-    variants: list[str] = []
-    quadrants: list[Quadrant] = []
-    signals: list[str] = []
+    endpoint: Annotated[Label, Field(examples=["sdr-bot"])]
+    """The endpoint's name."""
+    kinds: list[AlertKind] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Kinds of alerts."""
+    variants: list[str] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Names of the ICP file's variants."""
+    quadrants: list[Quadrant] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """route (fit and trigger high), nurture (fit), discover (trigger), not_now."""
+    signals: list[str] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Drift signals, like plg.conversion_gap."""
     max_age: Duration = 7 * DAY
+    """Alerts older than this are not sent: what comes out of a history is no news."""
 
 
 class Egress(Written):
-    """Private networks that webhooks may reach nevertheless, by explicit decision of an operator."""
+    """Where webhooks may go."""
 
-    allow_networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+    allow_networks: list[Network] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Private networks that webhooks may reach nevertheless, by an operator's decision, like 10.2.3.0/24."""
 
 
 class DriftSettings(Written):
-    false_alarms_per_year: Annotated[float, Field(gt=0, le=12)] = 1.0
+    """How drift is judged."""
+
+    false_alarms_per_year: Annotated[Number, Field(gt=0, le=12)] = 1.0
     """For the whole installation, shared over signals and segments."""
     horizon: Duration = 60 * DAY
     """plg.conversion_gap: how long an activated account is given to convert."""
     activation_horizon: Duration = 30 * DAY
-    min_baseline: Annotated[int, Field(ge=50)] = 300
+    """plg.conversion_gap: how long a new account is given to activate."""
+    min_baseline: Annotated[Whole, Field(ge=50)] = 300
     """Observations in a baseline, at least."""
-    min_baseline_days: Annotated[float, Field(ge=7)] = 28
-    max_segments: Annotated[int, Field(ge=1, le=50)] = 12
+    min_baseline_days: Annotated[Number, Field(ge=7)] = 28
+    """Days that a baseline covers, at least."""
+    max_segments: Annotated[Whole, Field(ge=1, le=50)] = 12
     """Segments watched for each signal; the others together are `other`."""
 
 
 class Settings(Written):
-    listen: str = "127.0.0.1:8460"
+    """One deployment."""
+
+    listen: Annotated[Listen, Field(examples=["127.0.0.1:8460"])] = "127.0.0.1:8460"
+    """Address and port of the service."""
     data_dir: Path = Path("plumbline-data")
-    icp: list[Path] = []
+    """The folder that holds log, state and outbox."""
+    icp: list[Path] = Field(default_factory=list, max_length=MAX_ENTRIES, examples=["[icp.yaml]"])
+    """The ICP files; each version counts from its effective_from on."""
     clock: Literal["wall", "events"] = "wall"
     """wall: timers fire by the clock once the log is read to its end; events: by event time alone (back-fills, tests)."""
     late_after: Duration = 30 * DAY
-    max_event_bytes: Annotated[int, Field(ge=256, le=10_000_000)] = 65_536
-    max_event_depth: Annotated[int, Field(ge=3, le=64)] = 8
+    """Events older than this at the watermark are late: counted, and not applied."""
+    max_event_bytes: Annotated[Whole, Field(ge=256, le=10_000_000)] = 65_536
+    """Larger events are refused."""
+    max_event_depth: Annotated[Whole, Field(ge=3, le=64)] = 8
+    """Events nested deeper than this are refused."""
     future_tolerance: Duration = HOUR
-    max_request_bytes: Annotated[int, Field(ge=1024)] = 10_000_000
-    max_lag_events: Annotated[int, Field(ge=1)] = 1_000_000
+    """Events further in the future than this are refused."""
+    max_request_bytes: Annotated[Whole, Field(ge=1024, le=1_000_000_000)] = 10_000_000
+    """Larger requests are refused, also when they were compressed."""
+    max_lag_events: Annotated[Whole, Field(ge=1)] = 1_000_000
     """The gateway answers 429 while more events than this wait to be processed."""
-    tokens: list[Token] = []
-    endpoints: list[Endpoint] = []
-    subscriptions: list[Subscription] = []
+    tokens: list[Token] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Who may write and read. Without any, only this machine can."""
+    endpoints: list[Endpoint] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Webhook receivers."""
+    subscriptions: list[Subscription] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    """Which alerts go to which endpoint; an endpoint without one gets nothing."""
     egress: Egress = Egress()
+    """Where webhooks may go."""
     drift: DriftSettings = DriftSettings()
+    """How drift is judged."""
 
     @property
     def limits(self) -> Limits:
+        """What is refused before it is read."""
         return Limits(
             max_bytes=self.max_event_bytes,
             max_depth=self.max_event_depth,
             future_tolerance_s=self.future_tolerance,
         )
 
+    @property
+    def host(self) -> str:
+        """The address to bind, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to bind; 0 takes a free one."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the service. A host name other than localhost counts as reachable."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
     @model_validator(mode="after")
-    def _endpoints_exist(self) -> Settings:
-        names = [endpoint.name for endpoint in self.endpoints]
-        if len(set(names)) != len(names):
-            raise ValueError("two endpoints have the same name")
-        for subscription in self.subscriptions:
-            if subscription.endpoint not in names:
-                raise ValueError(
-                    f"a subscription names the endpoint {subscription.endpoint!r}, which is not among endpoints"
+    def _not_open_to_all(self) -> Self:
+        if self.on_loopback:
+            return self
+        if not any(token.read for token in self.tokens):
+            raise Misfit(
+                "others can reach this address, and no token guards what can be read there",
+                "add a token with read: true, or listen on 127.0.0.1",
+                ("listen",),
+                code="open_to_all",
+            )
+        for number, token in enumerate(self.tokens):
+            if len(token.token.get_secret_value()) < MIN_EXPOSED_TOKEN:
+                raise Misfit(
+                    f"others can reach the service, and this token has fewer than {MIN_EXPOSED_TOKEN} characters",
+                    "make one with: openssl rand -hex 24",
+                    ("tokens", number, "token"),
+                    code="token",
                 )
         return self
+
+    @classmethod
+    def misfits(cls, written: Mapping[str, Any]) -> Iterable[Misfit]:
+        names = {part: list(_values(written, part, "name")) for part in ("tokens", "endpoints")}
+        for part, found in names.items():
+            yield from _twice(found, part, "name", "give each its own name")
+        yield from _twice(
+            list(_values(written, "tokens", "token")), "tokens", "token", "give each its own token"
+        )
+        known = {name for _, name in names["endpoints"]}
+        for number, endpoint in _values(written, "subscriptions", "endpoint"):
+            if endpoint not in known:
+                yield Misfit(
+                    f"there is no endpoint `{show_key(endpoint)}`",
+                    "use one of " + ", ".join(map(show_key, sorted(known)))
+                    if known
+                    else "add it to endpoints",
+                    ("subscriptions", number, "endpoint"),
+                    code="unknown_endpoint",
+                )
+
+
+def _values(written: Mapping[str, Any], part: str, key: str) -> Iterator[tuple[int, str]]:
+    """The texts under ``key`` in the list ``part``, be they from a file or from code."""
+    entries = written.get(part)
+    for number, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
+        value = entry.get(key) if isinstance(entry, Mapping) else getattr(entry, key, None)
+        value = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(value, str):
+            yield number, value
+
+
+def _twice(found: list[tuple[int, str]], part: str, key: str, remedy: str) -> Iterator[Misfit]:
+    seen: dict[str, int] = {}
+    for number, value in found:
+        if value in seen:
+            yield Misfit(
+                f"entry {seen[value] + 1} of `{part}` has the same {key}",
+                remedy,
+                (part, number, key),
+                code="duplicate_name",
+            )
+        seen.setdefault(value, number)

@@ -95,7 +95,7 @@ def _empty(key: str) -> Misfit:
 
 
 def _details(misfit: Misfit) -> InitErrorDetails:
-    return InitErrorDetails(type="value_error", loc=misfit.path, input=None, ctx={"error": misfit})
+    return InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": misfit})
 
 
 def _again(error: ValidationError) -> list[InitErrorDetails]:
