@@ -9,6 +9,9 @@ deliveries. One delivery is one alert at one endpoint. States:
        '--- by a person, from retrying, dead or skipped
     skipped: too old when it was fanned out
 
+The file's settings (WAL, synchronous=NORMAL) are the store's: a power failure may take the last commits back, each as a
+whole, and then at worst an alert is sent again.
+
 A delivery whose endpoint is disabled stays where it is and is not taken until the endpoint is enabled.
 """
 
@@ -19,9 +22,9 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.errors import PlumblineError, StateRefused
+from streams.stores.sqlite import open_database
 
 VERSION = 1
-BUSY_TIMEOUT_S = 10.0
 
 State = Literal["waiting", "sending", "retrying", "delivered", "dead", "skipped"]
 STATES: tuple[State, ...] = ("waiting", "sending", "retrying", "delivered", "dead", "skipped")
@@ -98,33 +101,26 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
             f"there is no {path.name} in the data directory",
             remedy="give the directory of a service that has run, with --data-dir or --settings",
         )
+    db: sqlite3.Connection | None = None
     try:
-        db = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
-        )
-    except sqlite3.OperationalError as error:
-        raise PlumblineError(
-            f"{path.name} can't be opened ({error})", remedy="check the data directory and its permissions"
-        ) from error
-    try:
+        db = open_database(path)
         _prepare(db)
     except sqlite3.DatabaseError as error:
-        db.close()
+        if db is not None:
+            db.close()
         raise PlumblineError(
             f"{path.name} can't be used for deliveries ({error})",
             remedy="check that the data directory is writable and the file whole",
         ) from error
     except StateRefused:
-        db.close()
+        if db is not None:
+            db.close()
         raise
     return db
 
 
 def _prepare(db: sqlite3.Connection) -> None:
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")
-    # NORMAL may lose the last commits when the power fails, never half of one: at worst an alert is sent again.
-    db.execute("PRAGMA synchronous = NORMAL")
     for statement in _TABLES:
         db.execute(statement)
     found = db.execute("SELECT version FROM delivery_cursor").fetchone()
