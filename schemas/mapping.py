@@ -17,7 +17,6 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.conditions import AllOf, AnyOf, ConditionRefused, Node, Not, Test, read_condition
 from schemas.events import EVENT_CLASSES
-from schemas.icp import Slug
 from schemas.mapping_checks import event_misfits, file_misfits, mapping_misfits
 from schemas.mapping_values import ColumnName, FieldValue, TextTemplate, TimeZone, listed
 from schemas.written import Misfit, Written
@@ -130,7 +129,7 @@ class FileMapping(Written):
         str, BeforeValidator(_pattern), Field(min_length=1, max_length=200, examples=["*deals.csv"])
     ]
     """Which files: a pattern over the file's name, with * and ?."""
-    as_: Annotated[Slug, Field(alias="as", examples=["deals"])]
+    as_: Annotated[str, Field(alias="as", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["deals"])]
     """The export's name. It goes into the events' source and ids, so it should stay as it is."""
     source: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """The CloudEvents source; urn:plumbline:import:<as> without it."""

@@ -1,0 +1,1 @@
+"""Turns CSV exports into an event history, as a mapping (schemas/mapping.py) says."""
