@@ -15,13 +15,13 @@ from __future__ import annotations
 import platform
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     Histogram,
     Info,
@@ -29,6 +29,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
@@ -36,15 +37,16 @@ from detectors.signals.contract import Verdict
 from schemas.events import EVENT_CLASSES
 from schemas.settings import AlertKind
 from streams.delivery.policy import Result
+from streams.processor import BatchResult
 from streams.score_histogram import ScoreHistogram
 
 __all__ = ["CONTENT_TYPE", "OTHER", "Metrics", "bounded_label"]
 
 Stage = Literal["account", "drift"]
-EventResult = Literal["applied", "duplicate", "late", "dead_lettered"]
 
 OTHER = "other"
 UNKNOWN_TYPE = "unknown"
+_EVENT_TYPES = {event_class.__name__: event_type for event_type, event_class in EVENT_CLASSES.items()}
 DRIFT_STATES = ("learning", "watching", "drifting", "resolved")
 _DELIVERY_RESULTS = frozenset(result.value for result in Result)
 MAX_REASONS = 50
@@ -100,25 +102,25 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
 
         # events in
-        self._events = Counter(
+        self._events = Count(
             "plumbline_events",
-            "Events that went through the account stage, by CloudEvents type and by what became of them.",
+            "Events that went through the account stage, by CloudEvents type (unknown: dead-lettered) and by what became of them.",
             ["type", "result"],
             registry=registry,
         )
-        self._dead_letters = Counter(
+        self._dead_letters = Count(
             "plumbline_dead_letters",
             "Events that could not be used, by reason code.",
             ["reason"],
             registry=registry,
         )
-        self._gateway_requests = Counter(
+        self._gateway_requests = Count(
             "plumbline_gateway_requests",
             "Requests to POST /v1/events, by HTTP status of the answer.",
             ["code"],
             registry=registry,
         )
-        self._gateway_events = Counter(
+        self._gateway_events = Count(
             "plumbline_gateway_events",
             "Events in those requests: kept (durable, answered with 202) or refused.",
             ["result"],
@@ -165,17 +167,17 @@ class Metrics:
         # scores and alerts
         self._fit_score = ScoreHistogram(
             "plumbline_fit_score",
-            "Fit, in points, of each account that a batch touched, after the batch.",
+            "Fit, in points, of accounts whose fit a batch computed anew; 0 for those that the screen puts out.",
             FIT_POINTS,
         )
         self._trigger_score = ScoreHistogram(
             "plumbline_trigger_score",
-            "Trigger score, in points, of each account that a batch touched, after the batch; below 0 counts as 0.",
+            "Trigger score, in points, of accounts that a batch touched, after the batch; below 0 counts as 0.",
             TRIGGER_POINTS,
         )
         registry.register(self._fit_score)
         registry.register(self._trigger_score)
-        self._alerts = Counter("plumbline_alerts", "Alerts made, by kind.", ["kind"], registry=registry)
+        self._alerts = Count("plumbline_alerts", "Alerts made, by kind.", ["kind"], registry=registry)
 
         # drift
         by_segment = ["signal", "segment"]
@@ -211,7 +213,7 @@ class Metrics:
         )
 
         # alerts out
-        self._deliveries = Counter(
+        self._deliveries = Count(
             "plumbline_deliveries",
             "What became of webhook attempts and deliveries, by endpoint.",
             ["endpoint", "result"],
@@ -236,38 +238,42 @@ class Metrics:
         build.info({"version": version("plumbline"), "python": platform.python_version()})
         ProcessCollector(registry=registry)
 
-    def batch_done(
-        self,
-        *,
-        stage: Stage,
-        records: int,
-        seconds: float,
-        commit_seconds: float,
-        watermark: float,
-        results: Mapping[tuple[str, EventResult], int] | None = None,
-        dead_letters: Mapping[str, int] | None = None,
-    ) -> None:
-        """A batch is committed. ``results``: count by (event type, result), from the account stage alone."""
-        self._batch_seconds.labels(stage).observe(seconds)
-        self._commit_seconds.labels(stage).observe(commit_seconds)
-        self._batch_events.labels(stage).observe(records)
+    def batch_done(self, stage: Stage, result: BatchResult, *, watermark: float) -> None:
+        """A batch is committed. ``watermark``: the stage's own, after it, in Unix seconds."""
+        self._batch_seconds.labels(stage).observe(result.batch_s)
+        self._commit_seconds.labels(stage).observe(result.commit_s)
+        self._batch_events.labels(stage).observe(result.received)
+        for kind, count in Counter(alert.kind for alert in result.alerts).items():
+            self._alerts.labels(kind).inc(count)
         if stage == "account":
             self._watermark.set(watermark)
-        for (event_type, result), count in (results or {}).items():
-            known = event_type if event_type in EVENT_CLASSES else UNKNOWN_TYPE
-            self._events.labels(known, result).inc(count)
-        for reason, count in (dead_letters or {}).items():
+            self._events_done(result)
+            self._accounts_scored(result)
+
+    def _events_done(self, result: BatchResult) -> None:
+        outcomes: tuple[tuple[str, Mapping[str, int]], ...] = (
+            ("applied", result.applied),
+            ("duplicate", result.duplicate),
+            ("late", result.late),
+        )
+        for outcome, counts in outcomes:
+            for class_name, count in counts.items():
+                self._events.labels(_EVENT_TYPES[class_name], outcome).inc(count)
+        self._events.labels(UNKNOWN_TYPE, "dead_lettered").inc(len(result.dead_letters))
+        for reason, count in Counter(letter.reason for letter in result.dead_letters).items():
             self._dead_letters.labels(self._bounded("reason", reason, MAX_REASONS)).inc(count)
 
-    def accounts_scored(self, variant: str, fits: Sequence[float], triggers: Sequence[float]) -> None:
-        """Scores, in points, of the accounts that a batch touched."""
-        label = self._bounded("variant", variant, MAX_VARIANTS)
+    def _accounts_scored(self, result: BatchResult) -> None:
+        fits: dict[str, list[float]] = {}
+        triggers: dict[str, list[float]] = {}
+        for listing in result.effects.listings.values():
+            triggers.setdefault(listing.variant, []).append(listing.trigger)
+            if listing.fit is not None:
+                fits.setdefault(listing.variant, []).append(listing.fit)
         with self._lock:
-            self._fit_score.observe(label, fits)
-            self._trigger_score.observe(label, triggers)
-
-    def alert_made(self, kind: AlertKind, count: int = 1) -> None:
-        self._alerts.labels(kind).inc(count)
+            for histogram, scores in ((self._fit_score, fits), (self._trigger_score, triggers)):
+                for variant, values in scores.items():
+                    histogram.observe(bounded_label(self._names("variant"), variant, MAX_VARIANTS), values)
 
     def lag(self, *, events: int, now: float, watermark: float) -> None:
         """``events`` wait to be processed at the time ``now``."""
@@ -323,9 +329,10 @@ class Metrics:
             return generate_latest(_WithoutCreationTimes(self._registry))
 
     def _start_at_zero(self) -> None:
-        for event_type in (*EVENT_CLASSES, UNKNOWN_TYPE):
-            for event_result in get_args(EventResult):
-                self._events.labels(event_type, event_result)
+        for event_type in EVENT_CLASSES:
+            for outcome in ("applied", "duplicate", "late"):
+                self._events.labels(event_type, outcome)
+        self._events.labels(UNKNOWN_TYPE, "dead_lettered")
         for kind in get_args(AlertKind):
             self._alerts.labels(kind)
         for code in ("202", "207", "400", "401", "413", "415", "429", "503"):

@@ -14,6 +14,7 @@ from detectors.signals.contract import Verdict
 from schemas.alerts import Interval
 from streams.metrics import OTHER, TRIGGER_POINTS, Metrics, bounded_label
 from streams.score_histogram import ScoreHistogram
+from tests.unit.batch_results import batch, dead_letter, listing
 
 
 def served(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -93,35 +94,69 @@ def test_a_batch_of_scores_counts_as_the_client_library_counts_one_by_one(batche
 
 def test_two_services_in_one_process_do_not_mix():
     one, two = Metrics(), Metrics()
-    one.alert_made("trigger", 3)
-    assert value(one, "plumbline_alerts_total", kind="trigger") == 3
+    one.batch_done("account", batch(), watermark=1.8e9)
+    assert value(one, "plumbline_alerts_total", kind="trigger") == 1
     assert value(two, "plumbline_alerts_total", kind="trigger") == 0
 
 
-def test_an_event_type_made_up_by_a_sender_is_unknown():
+def test_a_batch_is_counted_to_the_last_event():
+    metrics = Metrics()
+    result = batch()
+    metrics.batch_done("account", result, watermark=1.8e9)
+    counted = {
+        (dict(labels)["type"], dict(labels)["result"]): number
+        for (name, labels), number in served(metrics).items()
+        if name == "plumbline_events_total" and number
+    }
+    assert counted == {
+        ("web.visit", "applied"): 3,
+        ("web.visit", "duplicate"): 2,
+        ("support.ticket", "late"): 1,
+        ("unknown", "dead_lettered"): 1,
+    }
+    assert sum(counted.values()) == result.received
+    assert value(metrics, "plumbline_batch_events_sum", stage="account") == result.received
+
+
+def test_scores_of_a_batch_by_variant():
     metrics = Metrics()
     metrics.batch_done(
-        stage="account",
-        records=1,
-        seconds=0.1,
-        commit_seconds=0.1,
-        watermark=0.0,
-        results={("ann@acme.example", "dead_lettered"): 1},
-        dead_letters={"unknown_type": 1, "ann@acme.example": 1},
+        "account",
+        batch(
+            listings=(
+                listing("acct-1", fit=80.0, trigger=61.0),
+                listing("acct-2", fit=-1.0, trigger=0.0),  # the screen puts it out
+                listing("acct-3", fit=None, trigger=12.0),  # fit as it was
+                listing("acct-1", fit=30.0, trigger=5.0, variant="embedded"),
+            )
+        ),
+        watermark=1.8e9,
     )
-    assert value(metrics, "plumbline_events_total", type="unknown", result="dead_lettered") == 1
+    assert value(metrics, "plumbline_fit_score_count", variant="reverse-etl") == 2
+    assert value(metrics, "plumbline_fit_score_bucket", variant="reverse-etl", le="0.0") == 1
+    assert value(metrics, "plumbline_trigger_score_sum", variant="reverse-etl") == 73
+    assert value(metrics, "plumbline_trigger_score_sum", variant="embedded") == 5
+
+
+def test_nothing_of_an_account_is_exposed():
+    metrics = Metrics()
+    result = batch(dead_letters=(dead_letter("unknown_type"), dead_letter("ann@acme.example")))
+    metrics.batch_done("account", result, watermark=1.8e9)
     assert value(metrics, "plumbline_dead_letters_total", reason="unknown_type") == 1
     assert value(metrics, "plumbline_dead_letters_total", reason=OTHER) == 1
-    assert b"ann@" not in metrics.expose()
+    text = metrics.expose()
+    assert b"ann@" not in text
+    assert b"acct-" not in text
 
 
-def test_the_drift_stage_does_not_move_the_watermark_of_the_events():
+def test_the_drift_stage_does_not_move_what_the_events_moved():
     metrics = Metrics()
-    for stage, watermark in (("account", 500.0), ("drift", 100.0)):
-        metrics.batch_done(
-            stage=stage, records=1, seconds=0.1, commit_seconds=0.1, watermark=watermark
-        )  # fmt: skip
+    metrics.batch_done("account", batch(), watermark=500.0)
+    before = value(metrics, "plumbline_events_total", type="web.visit", result="applied")
+    metrics.batch_done("drift", batch(), watermark=100.0)
     assert value(metrics, "plumbline_watermark_timestamp_seconds") == 500
+    assert value(metrics, "plumbline_events_total", type="web.visit", result="applied") == before
+    assert value(metrics, "plumbline_alerts_total", kind="trigger") == 2
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from detectors.signals.contract import Verdict
 from schemas.alerts import Interval
 from streams.metrics import Metrics
+from tests.unit.batch_results import batch
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<type>\w+) \|(?P<labels>[^|]*)\|", re.M)
@@ -27,17 +28,8 @@ def lively_metrics() -> Metrics:
     """A service to which everything has happened once."""
     interval = Interval(estimate=0.2, low=0.1, high=0.3, n=100)
     metrics = Metrics()
-    metrics.batch_done(
-        stage="account",
-        records=2,
-        seconds=0.2,
-        commit_seconds=0.1,
-        watermark=1.8e9,
-        results={("web.visit", "applied"): 1, ("web.visit", "dead_lettered"): 1},
-        dead_letters={"not_json": 1},
-    )
-    metrics.accounts_scored("reverse-etl", [80.0], [61.0])
-    metrics.alert_made("trigger")
+    for stage in ("account", "drift"):
+        metrics.batch_done(stage, batch(), watermark=1.8e9)
     metrics.lag(events=3, now=1.8e9 + 5, watermark=1.8e9)
     metrics.accounts(12)
     metrics.verdicts(
