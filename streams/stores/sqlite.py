@@ -43,7 +43,18 @@ CREATE TABLE IF NOT EXISTS listings (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS listings_by_rank ON listings (variant, rank DESC);
 CREATE INDEX IF NOT EXISTS listings_by_fit ON listings (variant, fit DESC);
+CREATE TABLE IF NOT EXISTS listed_under (variant TEXT PRIMARY KEY, scoring TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (at);
+CREATE INDEX IF NOT EXISTS outbox_by_kind ON outbox (kind, at);
 """
+
+FACTS = {fact: f"json_extract(CAST(body AS TEXT), '$.{fact}')" for fact in ("account", "variant", "signal")}
+"""What alerts are looked up by, as SQL over an outbox row: one expression, so that queries and indexes agree."""
+
+_FACT_INDEXES = "".join(
+    f"CREATE INDEX IF NOT EXISTS outbox_by_{fact} ON outbox ({sql}, at) WHERE {sql} IS NOT NULL;\n"
+    for fact, sql in FACTS.items()
+)
 
 _STATES = """
 CREATE TABLE IF NOT EXISTS states_{stage} (
@@ -85,7 +96,9 @@ class SqliteStore:
         self._db = open_database(path)
         self._db.execute("PRAGMA cache_size=-65536")
         self._db.execute("PRAGMA wal_autocheckpoint=8000")
-        self._db.executescript(_SCHEMA + "".join(_STATES.format(stage=stage) for stage in STAGES))
+        self._db.executescript(
+            _SCHEMA + _FACT_INDEXES + "".join(_STATES.format(stage=stage) for stage in STAGES)
+        )
         self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def claim(self, stage: str, partition: int) -> Claim:
