@@ -55,6 +55,7 @@ class Stage(Protocol):
 class BatchResult(Struct):
     """What one commit brought. Times in seconds."""
 
+    stage: str
     received: int
     applied: dict[str, int]
     """by record class"""
@@ -319,6 +320,7 @@ class _Run:
                 slot.row = rows[key]
         self._evict()
         return BatchResult(
+            stage=owner._stage.name,
             received=received,
             applied=applied,
             duplicate=duplicate,

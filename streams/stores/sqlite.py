@@ -88,6 +88,12 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def read_dead_letters(database: sqlite3.Connection) -> list[DeadLetter]:
+    """All dead letters, in order of arrival."""
+    rows = database.execute("SELECT topic, offset, reason, detail, body FROM dead_letters ORDER BY seq")
+    return [DeadLetter(*row) for row in rows]
+
+
 class SqliteStore:
     """Keeps the store contract (streams/stores/contract.py) in one file. Used by one thread at a time."""
 
@@ -241,8 +247,7 @@ class SqliteStore:
 
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, in order of arrival."""
-        rows = self._db.execute("SELECT topic, offset, reason, detail, body FROM dead_letters ORDER BY seq")
-        return [DeadLetter(*row) for row in rows]
+        return read_dead_letters(self._db)
 
     def account_count(self) -> int:
         """Accounts with a state; products and visitors have one too, but are none."""

@@ -1,0 +1,156 @@
+"""plumbline replay: history through the very same processor, and what comes out."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from detectors.signals.contract import Verdict
+from schemas.alerts import Interval
+from streams.icp_files import load_icps
+from streams.replay import ReplayReport, replay, report_json
+from streams.settings_file import load_settings
+
+
+@click.command(name="replay")
+@click.argument(
+    "events", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@click.option(
+    "--icp",
+    "icp_paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="ICP file; several times for several versions, each from its effective_from on.",
+)
+@click.option("--settings", "settings_path", type=click.Path(path_type=Path), help="Settings file.")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on standard output.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write all alerts there, as JSON lines."
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Where events that can't be used go; EVENTS.rejects.jsonl unless named.",
+)
+def command(
+    events: tuple[Path, ...],
+    icp_paths: tuple[Path, ...],
+    settings_path: Path | None,
+    as_json: bool,
+    output: Path | None,
+    rejects: Path | None,
+) -> None:
+    """Run the history in EVENTS (JSON lines) through the processor, and say what comes out.
+
+    Nothing is sent and nothing is kept. Ends with 0 when the history was read to its end, also when some events could
+    not be used: they are counted, and written to the rejects file.
+    """
+    settings = load_settings(settings_path)
+    icps = load_icps(icp_paths or settings.icp)
+    rejects_to = rejects or events[0].with_suffix(".rejects.jsonl")
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("  replaying"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[events]:,} events"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[speed]}"),
+    )
+    with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as bar:
+        task = bar.add_task("replay", total=sum(path.stat().st_size for path in events), events=0, speed="")
+
+        def advance(read: int, received: int) -> None:
+            elapsed = bar.tasks[task].elapsed
+            speed = f"{received / elapsed / 1000:.0f} k/s" if elapsed else ""
+            bar.update(task, completed=read, events=received, speed=speed)
+
+        report = replay(events, icps, settings, alerts_to=output, rejects_to=rejects_to, progress=advance)
+    if as_json:
+        sys.stdout.buffer.write(report_json(report) + b"\n")
+    else:
+        print_report(Console(), report, output)
+
+
+def print_report(console: Console, report: ReplayReport, output: Path | None) -> None:
+    """The report for people."""
+    ledger = report.ledger
+    console.print(
+        f"  {report.events:,} events in {report.seconds:.1f} s"
+        f" ({report.events / max(report.seconds, 1e-9) / 1000:.0f} k/s)",
+        highlight=False,
+    )
+    console.print(
+        f"  received {ledger.received:,} = applied {ledger.applied:,} + duplicate {ledger.duplicate:,}"
+        f" + late {ledger.late:,} + dead-lettered {ledger.dead_lettered:,}",
+        highlight=False,
+    )
+    kinds = report.alerts.by_kind
+    shown = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds.items()) or "none"
+    console.print(f"  {report.accounts:,} accounts · alerts: {shown}", highlight=False)
+    if report.alerts.by_trigger:
+        console.print(_alerts_table(report))
+    console.print(drift_table(report.drift))
+    if output is not None:
+        console.print(f"  alerts written to {output}", highlight=False)
+    if report.rejects is not None:
+        console.print(
+            f"  {ledger.dead_lettered:,} events could not be used: plumbline dlq list --file {report.rejects}",
+            highlight=False,
+        )
+
+
+def drift_table(verdicts: list[Verdict]) -> Table:
+    """One row a signal and segment."""
+    table = Table(box=None, pad_edge=True, header_style="dim", title=None)
+    for column in ("drift signal", "segment", "state", "since", "before", "now", "statistic", ""):
+        table.add_column(column, no_wrap=column in ("drift signal", "state"))
+    style = {"drifting": "bold red", "watching": "green", "resolved": "cyan"}
+    for verdict in verdicts:
+        table.add_row(
+            verdict.signal,
+            verdict.segment,
+            f"[{style.get(verdict.state, 'dim')}]{verdict.state}[/]",
+            _since(verdict),
+            _interval(verdict.before),
+            _interval(verdict.now),
+            f"{verdict.statistic:,.3g} of {verdict.threshold:,.3g}" if verdict.threshold else "",
+            verdict.missing if verdict.state == "learning" else "",
+        )
+    return table
+
+
+def _alerts_table(report: ReplayReport) -> Table:
+    table = Table(box=None, pad_edge=True, header_style="dim")
+    table.add_column("trigger alerts by variant")
+    table.add_column("", justify="right")
+    table.add_column("by the trigger that added most")
+    table.add_column("", justify="right")
+    variants = list(report.alerts.by_variant.items())
+    triggers = list(report.alerts.by_trigger.items())
+    for index in range(max(len(variants), min(len(triggers), 12))):
+        variant = variants[index] if index < len(variants) else ("", "")
+        trigger = triggers[index] if index < len(triggers) else ("", "")
+        table.add_row(variant[0], f"{variant[1]}", trigger[0], f"{trigger[1]}")
+    return table
+
+
+def _since(verdict: Verdict) -> str:
+    if verdict.since is None or verdict.state not in ("drifting", "resolved"):
+        return ""
+    day = datetime.fromtimestamp(verdict.since, UTC).date()
+    margin = f" (±{verdict.since_margin_days:.0f} d)" if verdict.since_margin_days is not None else ""
+    return f"{day}{margin}"
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{interval.estimate:.1%} ({interval.low:.1%}-{interval.high:.1%})"

@@ -1,0 +1,102 @@
+"""plumbline run: the embedded service."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import click
+import uvloop
+
+from schemas.errors import PlumblineError
+from schemas.icp import ICP
+from schemas.settings import Settings
+from streams.embedded import EmbeddedPipeline, EmbeddedService
+from streams.icp_files import load_icps
+from streams.logs import configure_logs
+from streams.settings_file import load_settings
+
+
+@click.command(name="run")
+@click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path),
+    help="Settings file; ./plumbline.yaml if it is there.",
+)
+@click.option(
+    "--icp",
+    "icp_paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="ICP file, once for each version.",
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where log and state are kept.")
+@click.option("--listen", help="Address and port, 127.0.0.1:8460 unless the settings say otherwise.")
+@click.option("--drain", is_flag=True, help="Process what the log holds, then end. No HTTP, no webhooks.")
+@click.option(
+    "--json-logs/--text-logs", default=None, help="Log lines as JSON; the default away from a terminal."
+)
+def command(
+    settings_path: Path | None,
+    icp_paths: tuple[Path, ...],
+    data_dir: Path | None,
+    listen: str | None,
+    drain: bool,
+    json_logs: bool | None,
+) -> None:
+    """Run the embedded service: HTTP in, scores, drift, webhooks, one process.
+
+    Ends with 0 after SIGINT or SIGTERM, with 3 when another process owns the data directory.
+    """
+    configure_logs(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
+    overrides = {
+        name: value for name, value in (("data_dir", data_dir), ("listen", listen)) if value is not None
+    }
+    settings = load_settings(settings_path, overrides)
+    icps = load_icps(icp_paths or settings.icp)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if drain:
+        _drain(settings, icps)
+    else:
+        serve(settings, icps)
+
+
+def serve(settings: Settings, icps: list[ICP]) -> None:
+    """Runs the service until SIGINT or SIGTERM."""
+
+    async def main() -> None:
+        service = EmbeddedService(settings, icps)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, service.stop)
+
+        def started() -> None:
+            click.echo(f"plumbline listens on {service.url}  (open it in a browser; Ctrl-C ends)")
+
+        try:
+            await service.run(started)
+        except OSError as error:
+            raise PlumblineError(
+                f"{settings.listen} can't be listened on: {error.strerror or error}",
+                remedy="end what uses the port, or choose another with --listen 127.0.0.1:PORT",
+            ) from None
+
+    uvloop.run(main())
+
+
+def _drain(settings: Settings, icps: list[ICP]) -> None:
+    engine = EmbeddedPipeline(settings, icps)
+    try:
+        engine.pipeline.catch_up()
+        while engine.turn() is not None:
+            pass
+        ledger = engine.pipeline.ledger
+    finally:
+        engine.close()
+    click.echo(
+        f"received {ledger.received:,} = applied {ledger.applied:,} + duplicate {ledger.duplicate:,}"
+        f" + late {ledger.late:,} + dead-lettered {ledger.dead_lettered:,}"
+    )

@@ -1,0 +1,212 @@
+"""The embedded service: log, both stages, webhooks, API and pages in one process. The default way to run Plumbline.
+
+    HTTP -> event log (durable) -> pipeline (one thread) -> SQLite -> pages, API, metrics
+                                                               '----> outbox -> webhooks
+
+Rules:
+1. One process owns a data directory; the log's lock sees to it before the store is touched.
+2. Time goes on without events at the speed of the clock, from the newest event on, and never past the present. So a
+   back-fill does not make years of timers fire between two requests, and a quiet night does not stop them.
+3. Stopping lets the batch in hand be committed; nothing else is needed, since the log remembers the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from schemas.icp import ICP
+from schemas.settings import Settings
+from streams.delivery.dispatcher import Dispatcher
+from streams.gateway.auth import protect
+from streams.gateway.events import GatewayDeps, make_gateway_routes
+from streams.gateway.server import make_runner
+from streams.log import EventLog
+from streams.metrics import CONTENT_TYPE, Metrics
+from streams.pipeline import Pipeline
+from streams.processor import BatchResult
+from streams.serving import Serving
+from streams.stores.sqlite import SqliteStore
+from streams.web.api import api_routes
+from streams.web.pages import page_routes
+
+BATCH = 10_000
+IDLE_S = 1.0
+"""How often the clock is looked at while no event comes."""
+
+_log = structlog.get_logger("plumbline.embedded")
+
+
+class EmbeddedPipeline:
+    """Log and pipeline over one data directory, without HTTP: what the service runs, and ``plumbline run --drain``.
+
+    Raises LogInUse when another process owns the directory.
+    """
+
+    def __init__(self, settings: Settings, icps: Sequence[ICP], now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._by_clock = settings.clock == "wall"
+        self.log = EventLog(settings.data_dir / "log")
+        self.store = SqliteStore(settings.data_dir / "plumbline.db")
+        self.pipeline = Pipeline(self.store, icps, settings, now)
+        self._reader = self.log.reader()
+        self._last_arrival = now()
+
+    @property
+    def lag(self) -> int:
+        """Events that are durable and not processed yet."""
+        return self.log.end - self.pipeline.next_offset
+
+    def turn(self) -> list[BatchResult] | None:
+        """Does what there is to do: the next batch of the log, else the timers that are due. None: nothing."""
+        records = self._reader.read(self.pipeline.next_offset, BATCH)
+        if records:
+            results = self.pipeline.process(records)
+            self._last_arrival = self._now()
+            return results
+        if self._by_clock:
+            now = self._now()
+            event_time = min(now, self.pipeline.watermark + (now - self._last_arrival))
+            due = self.pipeline.next_due()
+            if due is not None and due <= event_time:
+                return self.pipeline.fire_timers(event_time)
+        return None
+
+    def close(self) -> None:
+        self._reader.close()
+        self.store.close()
+        self.log.close()
+
+
+class EmbeddedService:
+    """The whole service. ``run`` serves until ``stop`` is called."""
+
+    def __init__(self, settings: Settings, icps: Sequence[ICP], now: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self._now = now
+        self._engine = EmbeddedPipeline(settings, icps, now)
+        database = self._engine.store.path
+        self.metrics = Metrics(segments_per_signal=settings.drift.max_segments + 1)
+        self.serving = Serving(database, icps, settings, self._serving_time)
+        self._dispatcher = Dispatcher(
+            database,
+            settings,
+            now=now,
+            rng=random.Random(),
+            on_result=self.metrics.delivery_result,
+        )
+        self._grown = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._alive = False
+        self.url = ""
+        """where it listens, once ``run`` has called ``started``"""
+
+    async def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Serves until ``stop``. ``started`` is called when requests are taken. Raises OSError when the address is
+        taken, and whatever ends the pipeline (Fenced, StateRefused, a full disk)."""
+        loop = asyncio.get_running_loop()
+        runner = make_runner(self._application(loop))
+        thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
+        try:
+            await loop.run_in_executor(thread, self._done, self._engine.pipeline.catch_up())
+            await runner.setup()
+            host, _, port = self.settings.listen.rpartition(":")
+            site = web.TCPSite(runner, host.strip("[]") or None, int(port))
+            await site.start()
+            bound = runner.addresses[0]
+            self.url = f"http://{host}:{bound[1]}"
+            self._alive = True
+            async with asyncio.TaskGroup() as group:
+                work = group.create_task(self._work(loop, thread))
+                send = group.create_task(self._dispatcher.run())
+                started()
+                await self._stopping.wait()
+                await runner.cleanup()
+                await work
+                await self._dispatcher.stop()
+                await send
+        finally:
+            self._alive = False
+            await runner.cleanup()
+            thread.shutdown()
+            self._engine.close()
+
+    def stop(self) -> None:
+        """Ends ``run``. To be called on the event loop's thread."""
+        self._stopping.set()
+        self._grown.set()
+
+    async def _work(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._grown.clear()
+                if await loop.run_in_executor(thread, self._turn):
+                    self._dispatcher.wake()
+                    continue
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._grown.wait(), IDLE_S)
+        finally:
+            self._alive = False
+            self._stopping.set()
+
+    def _turn(self) -> bool:
+        results = self._engine.turn()
+        if results is None:
+            return False
+        self._done(results)
+        return True
+
+    def _done(self, results: Sequence[BatchResult]) -> None:
+        """Counts what was committed. The first result of a turn is the account stage's, any others the drift stage's."""
+        pipeline = self._engine.pipeline
+        for result in results:
+            self.metrics.batch_done(result.stage, result, watermark=pipeline.watermark)
+        if len(results) > 1 or not self._alive:
+            self.metrics.verdicts(pipeline.verdicts())
+
+    def _serving_time(self) -> float:
+        """The time as of which scores are shown: the present, or with the events' clock the newest event."""
+        return self._now() if self.settings.clock == "wall" else self._engine.pipeline.watermark
+
+    def _ready(self) -> tuple[bool, str]:
+        return (True, "") if self._alive else (False, "the pipeline does not run")
+
+    def _application(self, loop: asyncio.AbstractEventLoop) -> web.Application:
+        def append(lines: Sequence[bytes]) -> int:
+            last = self._engine.log.append(lines)
+            loop.call_soon_threadsafe(self._grown.set)
+            return last
+
+        deps = GatewayDeps(
+            settings=self.settings,
+            append=append,
+            lag=lambda: self._engine.lag,
+            answered=self.metrics.request_answered,
+            now=self._now,
+        )
+        app = web.Application(client_max_size=self.settings.max_request_bytes)
+        protect(app, self.settings, answered=self.metrics.request_answered)
+        app.add_routes(make_gateway_routes(deps))
+        app.add_routes(api_routes(self.serving, self._ready))
+        app.add_routes(page_routes(self.serving))
+        app.add_routes([web.get("/metrics", self._metrics)])
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body = await asyncio.get_running_loop().run_in_executor(None, self._expose)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    def _expose(self) -> bytes:
+        self.metrics.lag(events=self._engine.lag, now=self._now(), watermark=self._engine.pipeline.watermark)
+        self.metrics.accounts(self.serving.account_count())
+        self.metrics.delivery_backlog(
+            {name: (each.waiting, each.oldest_s) for name, each in self._dispatcher.backlog().items()}
+        )
+        return self.metrics.expose()

@@ -1,0 +1,39 @@
+"""Reads ICP files from disk; what stands in them is schemas/icp.py's business."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from schemas.errors import PlumblineError
+from schemas.icp import ICP, load_icp
+
+
+def load_icps(paths: Sequence[Path]) -> list[ICP]:
+    """The versions of the ICP file, each from its ``effective_from`` on, earliest first.
+
+    Raises FileRefused for a file that is not an ICP, PlumblineError when one can't be read or two begin together.
+    """
+    if not paths:
+        raise PlumblineError(
+            "no ICP file is given", remedy="name one with --icp icp.yaml, or under icp: in the settings"
+        )
+    icps = []
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise PlumblineError(
+                f"{path} can't be read: {reason}", remedy="check the path and the file"
+            ) from None
+        icps.append(load_icp(text, str(path)))
+    icps.sort(key=lambda icp: icp.effective_from)
+    for earlier, later in itertools.pairwise(icps):
+        if earlier.effective_from == later.effective_from:
+            raise PlumblineError(
+                f"the ICP versions {earlier.version} and {later.version} begin at the same time",
+                remedy="give each version its own effective_from",
+            )
+    return icps
