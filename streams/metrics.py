@@ -18,7 +18,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Literal, get_args
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -42,8 +42,8 @@ from streams.score_histogram import ScoreHistogram
 
 __all__ = ["CONTENT_TYPE", "OTHER", "Metrics", "bounded_label"]
 
-Stage = Literal["account", "drift"]
 
+ACCOUNTS = "accounts"
 OTHER = "other"
 UNKNOWN_TYPE = "unknown"
 _EVENT_TYPES = {event_class.__name__: event_type for event_type, event_class in EVENT_CLASSES.items()}
@@ -238,14 +238,14 @@ class Metrics:
         build.info({"version": version("plumbline"), "python": platform.python_version()})
         ProcessCollector(registry=registry)
 
-    def batch_done(self, stage: Stage, result: BatchResult, *, watermark: float) -> None:
-        """A batch is committed. ``watermark``: the stage's own, after it, in Unix seconds."""
+    def batch_done(self, stage: str, result: BatchResult, *, watermark: float) -> None:
+        """A batch of ``stage`` (accounts, drift) is committed. ``watermark``: of the accounts, after it, in Unix seconds."""
         self._batch_seconds.labels(stage).observe(result.batch_s)
         self._commit_seconds.labels(stage).observe(result.commit_s)
         self._batch_events.labels(stage).observe(result.received)
         for kind, count in Counter(alert.kind for alert in result.alerts).items():
             self._alerts.labels(kind).inc(count)
-        if stage == "account":
+        if stage == ACCOUNTS:
             self._watermark.set(watermark)
             self._events_done(result)
             self._accounts_scored(result)

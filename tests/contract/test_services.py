@@ -40,7 +40,7 @@ async def test_chromium_shows_a_local_page_and_reaches_nothing_else(chromium: Ch
 
 async def test_prometheus_scrapes_our_exposition_and_answers_queries(prometheus: StartPrometheus):
     metrics = Metrics()
-    metrics.batch_done("account", batch(), watermark=1_800_000_000.5)
+    metrics.batch_done("accounts", batch(), watermark=1_800_000_000.5)
     scrapes: Counter[str] = Counter()
     second_scrape = asyncio.Event()
 

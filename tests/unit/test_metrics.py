@@ -94,7 +94,7 @@ def test_a_batch_of_scores_counts_as_the_client_library_counts_one_by_one(batche
 
 def test_two_services_in_one_process_do_not_mix():
     one, two = Metrics(), Metrics()
-    one.batch_done("account", batch(), watermark=1.8e9)
+    one.batch_done("accounts", batch(), watermark=1.8e9)
     assert value(one, "plumbline_alerts_total", kind="trigger") == 1
     assert value(two, "plumbline_alerts_total", kind="trigger") == 0
 
@@ -102,7 +102,7 @@ def test_two_services_in_one_process_do_not_mix():
 def test_a_batch_is_counted_to_the_last_event():
     metrics = Metrics()
     result = batch()
-    metrics.batch_done("account", result, watermark=1.8e9)
+    metrics.batch_done("accounts", result, watermark=1.8e9)
     counted = {
         (dict(labels)["type"], dict(labels)["result"]): number
         for (name, labels), number in served(metrics).items()
@@ -115,13 +115,13 @@ def test_a_batch_is_counted_to_the_last_event():
         ("unknown", "dead_lettered"): 1,
     }
     assert sum(counted.values()) == result.received
-    assert value(metrics, "plumbline_batch_events_sum", stage="account") == result.received
+    assert value(metrics, "plumbline_batch_events_sum", stage="accounts") == result.received
 
 
 def test_scores_of_a_batch_by_variant():
     metrics = Metrics()
     metrics.batch_done(
-        "account",
+        "accounts",
         batch(
             listings=(
                 listing("acct-1", fit=80.0, trigger=61.0),
@@ -141,7 +141,7 @@ def test_scores_of_a_batch_by_variant():
 def test_nothing_of_an_account_is_exposed():
     metrics = Metrics()
     result = batch(dead_letters=(dead_letter("unknown_type"), dead_letter("ann@acme.example")))
-    metrics.batch_done("account", result, watermark=1.8e9)
+    metrics.batch_done("accounts", result, watermark=1.8e9)
     assert value(metrics, "plumbline_dead_letters_total", reason="unknown_type") == 1
     assert value(metrics, "plumbline_dead_letters_total", reason=OTHER) == 1
     text = metrics.expose()
@@ -151,7 +151,7 @@ def test_nothing_of_an_account_is_exposed():
 
 def test_the_drift_stage_does_not_move_what_the_events_moved():
     metrics = Metrics()
-    metrics.batch_done("account", batch(), watermark=500.0)
+    metrics.batch_done("accounts", batch(), watermark=500.0)
     before = value(metrics, "plumbline_events_total", type="web.visit", result="applied")
     metrics.batch_done("drift", batch(), watermark=100.0)
     assert value(metrics, "plumbline_watermark_timestamp_seconds") == 500

@@ -28,7 +28,7 @@ def lively_metrics() -> Metrics:
     """A service to which everything has happened once."""
     interval = Interval(estimate=0.2, low=0.1, high=0.3, n=100)
     metrics = Metrics()
-    for stage in ("account", "drift"):
+    for stage in ("accounts", "drift"):
         metrics.batch_done(stage, batch(), watermark=1.8e9)
     metrics.lag(events=3, now=1.8e9 + 5, watermark=1.8e9)
     metrics.accounts(12)
