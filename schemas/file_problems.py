@@ -55,8 +55,8 @@ class _Finding:
         self.raised = raised
         self.path: Path = (*one["loc"], *getattr(self.raised, "path", ()))
         self.is_key = self.path[-1:] == ("[key]",)
-        if self.is_key:
-            self.path = self.path[:-1]
+        # What is not in the file is a union's tag in pydantic's path, but for a key that is missing.
+        self.path = (*positions.written(self.path), *(self.path[-1:] if self.kind == "missing" else ()))
         self.positions = positions
         self.models = list(_models_at(model, self.path[:-1])) if self.path else [model]
         self.meant: str | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from schemas import icp_checks
 from schemas.icp_checks import TicketKind
@@ -34,12 +34,15 @@ MAX_TRIGGERS = 100
 MAX_RULES = 100
 MAX_SPELLINGS = 500
 
+Amount = Annotated[str, BeforeValidator(icp_checks.amount), Field(pattern=icp_checks.AMOUNT.pattern)]
 Spellings = Annotated[list[Title], Field(max_length=MAX_SPELLINGS)]
 Because = Annotated[Sentence, Field(examples=['"Closes at twice the base rate"'])]
 
 
 class ScreenRule(Written):
     """One rule of the bouncer at the door: ``keep`` must hold, ``drop`` must not."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["keep"]}, {"required": ["drop"]}]})
 
     keep: Annotated[WhenAccount | None, Field(examples=["{employees: {between: [50, 2000]}}"])] = None
     """Only accounts for which this holds come in."""
@@ -128,6 +131,13 @@ Count = Annotated[
 class Trigger(Written):
     """Something that happened and makes now the time to call; exactly one of half_life, linear, steps, lasts says how
     it fades."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [fading]} for fading in icp_checks.FADINGS],
+            "dependentRequired": {"at_least": ["within"], "within": ["at_least"]},
+        }
+    )
 
     name: Annotated[Slug, Field(examples=["pricing-interest"])]
     """A short name in small letters, like pricing-interest."""
@@ -268,9 +278,7 @@ class Lifecycle(Written):
 class Bands(Written):
     """Upper bounds of the size bands; what is above the last one is a band too."""
 
-    amount: list[Annotated[str, BeforeValidator(icp_checks.amount)]] = Field(
-        default_factory=list, max_length=20, examples=["[10000 EUR, 50000 EUR]"]
-    )
+    amount: list[Amount] = Field(default_factory=list, max_length=20, examples=["[10000 EUR, 50000 EUR]"])
     """Deal sizes with their currency, rising, like [10000 EUR, 50000 EUR]."""
     employees: list[Annotated[Number, Field(gt=0)]] = Field(
         default_factory=list, max_length=20, examples=["[50, 500, 2000]"]

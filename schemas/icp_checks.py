@@ -25,13 +25,13 @@ TicketKind = Literal[
 
 FADINGS = ("half_life", "linear", "steps", "lasts")
 
-_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,2})?) ([A-Z]{3})")
+AMOUNT = re.compile(r"^(\d{1,15}(?:\.\d{1,2})?) ([A-Z]{3})$")
 _ROUNDING = 1e-9
 
 
 def amount(written: Any) -> str:
     """An amount as ``10000 EUR``. Raises Misfit."""
-    if isinstance(written, str) and _AMOUNT.fullmatch(written):
+    if isinstance(written, str) and AMOUNT.fullmatch(written):
         return written
     remedy = "write it like 10000 EUR, without a thousands separator"
     if isinstance(written, int | float) and not isinstance(written, bool):
@@ -276,7 +276,7 @@ def _most_points(written: Mapping[str, Any]) -> float:
 def bands(written: Mapping[str, Any]) -> Iterator[Misfit]:
     amounts = written.get("amount")
     if isinstance(amounts, list):
-        read = [_AMOUNT.fullmatch(one) if isinstance(one, str) else None for one in amounts]
+        read = [AMOUNT.fullmatch(one) if isinstance(one, str) else None for one in amounts]
         currencies = {match[2] for match in read if match}
         if len(currencies) > 1:
             yield Misfit(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -101,9 +101,18 @@ def _endpoint_url(url: str) -> str:
     return url
 
 
-def _network(
-    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
-) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(written: Any) -> IPv4Network | IPv6Network:
+    if isinstance(written, IPv4Network | IPv6Network):
+        network = written
+    else:
+        try:
+            network = ip_network(written if isinstance(written, str) else "")
+        except ValueError:
+            raise Misfit(
+                "this is not a network: an address, a slash and the bits of the network",
+                "write it like 10.2.3.0/24; what is after the network's bits must be 0",
+                code="network",
+            ) from None
     if network.prefixlen < 8:
         raise Misfit(
             "this network is so wide that the egress guard would guard nothing",
@@ -123,4 +132,4 @@ Listen = Annotated[str, AfterValidator(_listen)]
 BearerToken = Annotated[SecretStr, AfterValidator(_token)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
-Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, AfterValidator(_network)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]

@@ -22,7 +22,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import InitErrorDetails
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.file_positions import Path as Path
 from schemas.file_positions import show_key
@@ -99,7 +99,12 @@ def _details(misfit: Misfit) -> InitErrorDetails:
 
 
 def _again(error: ValidationError) -> list[InitErrorDetails]:
+    """The findings of ``error`` as they were; as custom ones, since pydantic takes only some of its own types back."""
     return [
-        InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {}))
+        InitErrorDetails(
+            type=PydanticCustomError(one["type"], "{said}", {**one.get("ctx", {}), "said": one["msg"]}),
+            loc=one["loc"],
+            input=one["input"],
+        )
         for one in error.errors(include_url=False)
     ]

@@ -104,12 +104,11 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Sentence = Annotated[str, Field(min_length=3, max_length=500)]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 
-When = Annotated[
-    Condition, BeforeValidator(_condition("either")), WithJsonSchema({"$ref": "#/$defs/condition"})
-]
+# The comment names the definition in condition_schema.py that json_schema.py puts there.
+When = Annotated[Condition, BeforeValidator(_condition("either")), WithJsonSchema({"$comment": "condition"})]
 WhenEvent = Annotated[
-    Condition, BeforeValidator(_condition("event")), WithJsonSchema({"$ref": "#/$defs/event_condition"})
+    Condition, BeforeValidator(_condition("event")), WithJsonSchema({"$comment": "event_condition"})
 ]
 WhenAccount = Annotated[
-    Condition, BeforeValidator(_condition("account")), WithJsonSchema({"$ref": "#/$defs/account_condition"})
+    Condition, BeforeValidator(_condition("account")), WithJsonSchema({"$comment": "account_condition"})
 ]

@@ -1,0 +1,214 @@
+"""The settings of this deployment: the file, what the environment overrides, and the secrets that it names.
+
+Rules:
+1. The command line goes before the environment, the environment before the file. PLUMBLINE_LISTEN overrides ``listen``, PLUMBLINE_DRIFT__HORIZON ``horizon`` under ``drift``. Lists are written as
+   JSON, but PLUMBLINE_ICP is one path, or several with commas between.
+2. ``env:NAME`` in the place of a secret is looked up. A variable that is missing or empty is refused by name.
+3. Relative paths in the file, and the default data_dir, are relative to the file's folder; those in the environment
+   to the current one.
+4. No error holds a value of the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
+
+from schemas.errors import FileRefused, Problem
+from schemas.file_positions import Path as Place
+from schemas.file_positions import Place as LineAndColumn
+from schemas.file_positions import Positions, problem_at
+from schemas.settings import Settings
+from schemas.yaml_file import read_yaml, validate_data
+from streams.written_file import read_written
+
+DEFAULT_FILE = Path("plumbline.yaml")
+PREFIX = "PLUMBLINE_"
+
+_NAME = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+
+
+def load_settings(path: Path | None = None, options: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in ``path``, else in ./plumbline.yaml if it is there, else the defaults; all with overrides.
+
+    ``options`` are settings from the command line, by name. Raises FileRefused with all problems.
+    """
+    overrides = _Overrides(options or {})
+    if path is None and DEFAULT_FILE.exists():
+        path = DEFAULT_FILE
+    if path is None:
+        return _settings({}, Positions(), "settings", Path(), overrides)
+    data, positions = read_yaml(read_written(path), str(path))
+    return _settings({} if data is None else data, positions, str(path), path.absolute().parent, overrides)
+
+
+def check_settings(text: str, name: str) -> tuple[Settings, list[str]]:
+    """The settings file ``text`` by itself, and the variables that it names and that are not set here.
+
+    Raises FileRefused with all problems but those of missing variables.
+    """
+    data, positions = read_yaml(text, name)
+    missing = set()
+    for part, path, variable in _named(data):
+        value = os.environ.get(variable, "")
+        if not value:
+            missing.add(variable)
+        _put(data, path, value or _stand_in(part, variable))
+    return validate_data(Settings, data, positions, name), sorted(missing)
+
+
+class _Environment(BaseSettings, Settings):
+    """Settings as the environment names them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True
+    )
+    icp: Annotated[list[Path], NoDecode] = []
+
+
+class _Overrides:
+    """What goes before the file, and where each value came from."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.values: dict[str, Any] = _from_environment()
+        self.sources = {path: f"environment variable {_variable(path)}" for path in _leaves(self.values)}
+        for name, value in options.items():
+            self.values[name] = str(value) if isinstance(value, Path) else value
+            self.sources[(name,)] = f"option --{name.replace('_', '-')}"
+
+
+class _Layers(Positions):
+    """The places in the file, but for values that came from elsewhere."""
+
+    def __init__(self, file: Positions, sources: Mapping[Place, str]) -> None:
+        super().__init__()
+        self._file = file
+        self._sources = sources
+        for path in sources:
+            for length in range(1, len(path) + 1):
+                self.add_value(path[:length], LineAndColumn(1, 1), collection=False)
+
+    def written(self, path: Place) -> Place:
+        return max(super().written(path), self._file.written(path), key=len)
+
+    def describe(self, path: Place, *, on_key: bool = False) -> tuple[str, LineAndColumn | None]:
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._sources:
+                return self._sources[path[:length]], None
+        return self._file.describe(path, on_key=on_key)
+
+
+def _settings(written: Any, positions: Positions, name: str, folder: Path, overrides: _Overrides) -> Settings:
+    if not isinstance(written, dict):
+        return validate_data(Settings, written, positions, name)
+    written.setdefault("data_dir", str(Settings().data_dir))
+    _resolve_paths(written, folder)
+    _merge(written, overrides.values)
+    layers = _Layers(positions, overrides.sources)
+    problems = []
+    for part, path, variable in _named(written):
+        value = os.environ.get(variable, "")
+        if not value:
+            problems.append(
+                problem_at(
+                    layers,
+                    path,
+                    code="environment",
+                    what=f"the environment variable {variable} is not set",
+                    remedy=f"set {variable} where the service is started",
+                )
+            )
+        _put(written, path, value or _stand_in(part, variable))
+    try:
+        settings = validate_data(Settings, written, layers, name)
+    except FileRefused as refused:
+        problems.extend(refused.problems)
+    if problems:
+        raise FileRefused(
+            name, sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+        )
+    return settings
+
+
+def _stand_in(part: str, variable: str) -> str:
+    """A value in the place of a secret that is not there, so that the rest can be checked."""
+    return f"stands-in-for-a-token-{variable}" if part == "tokens" else "whsec_" + "A" * 32
+
+
+def _from_environment() -> dict[str, Any]:
+    try:
+        found = EnvSettingsSource(_Environment)()
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        problem = Problem(
+            code="environment",
+            what="a list or mapping in the environment must be JSON",
+            where=f"environment variable {_variable((field[1],)) if field else PREFIX + '...'}",
+            remedy='write it like ["a", "b"], or write it into the settings file',
+        )
+        raise FileRefused("settings", [problem]) from None
+    if isinstance(found.get("icp"), str):
+        found["icp"] = [part.strip() for part in found["icp"].split(",") if part.strip()]
+    return found
+
+
+def _resolve_paths(written: dict[str, Any], folder: Path) -> None:
+    if isinstance(written.get("data_dir"), str):
+        written["data_dir"] = str(folder / written["data_dir"])
+    if isinstance(written.get("icp"), list):
+        written["icp"] = [str(folder / one) if isinstance(one, str) else one for one in written["icp"]]
+
+
+def _leaves(overrides: Mapping[str, Any], above: Place = ()) -> Iterator[Place]:
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key)
+
+
+def _merge(into: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    for key, value in overrides.items():
+        below = into.get(key)
+        if isinstance(value, Mapping) and isinstance(below, dict):
+            _merge(below, value)
+        else:
+            into[key] = value
+
+
+def _named(written: Any) -> Iterator[tuple[str, Place, str]]:
+    """(``tokens`` or ``endpoints``, path, variable) of each secret that is named by its variable."""
+    if not isinstance(written, dict):
+        return
+    places: list[tuple[str, Place, Any]] = []
+    for part in ("tokens", "endpoints"):
+        entries = written.get(part)
+        for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if not isinstance(entry, dict):
+                continue
+            if part == "tokens":
+                places.append((part, (part, number, "token"), entry.get("token")))
+            elif isinstance(entry.get("secrets"), list):
+                places += [
+                    (part, (part, number, "secrets", place), one)
+                    for place, one in enumerate(entry["secrets"])
+                ]
+    for part, path, value in places:
+        match = _NAME.fullmatch(value) if isinstance(value, str) else None
+        if match:
+            yield part, path, match[1]
+
+
+def _put(written: Any, path: Place, value: str) -> None:
+    for part in path[:-1]:
+        written = written[part]
+    written[path[-1]] = value
+
+
+def _variable(path: Place) -> str:
+    return PREFIX + "__".join(str(part).upper() for part in path)
