@@ -7,7 +7,7 @@ one. Values are quoted only where the choice is among words or the value is a si
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -31,7 +31,7 @@ def problems_of(
     misspelt = {(*finding.path[:-1], finding.meant) for finding in found if finding.meant is not None}
     problems: dict[tuple[Path, str], Problem] = {}
     for finding in found:
-        if finding.kind == "missing" and finding.path in misspelt:
+        if any((*finding.part, key) in misspelt for key in finding.absent):
             continue  # it is there, under the misspelt key
         problem = finding.problem(data)
         problems.setdefault((positions.written(finding.path), problem.what), problem)
@@ -58,6 +58,12 @@ class _Finding:
         # What is not in the file is a union's tag in pydantic's path, but for a key that is missing.
         self.path = (*positions.written(self.path), *(self.path[-1:] if self.kind == "missing" else ()))
         self.positions = positions
+        self.part: Path = self.path
+        self.absent: Sequence[str] = getattr(raised, "absent", ())
+        if self.kind == "missing":
+            self.part, self.absent = self.path[:-1], (str(self.path[-1]),)
+        elif self.absent:
+            self.part = positions.written(one["loc"])
         self.models = list(_models_at(model, self.path[:-1])) if self.path else [model]
         self.meant: str | None = None
         if self.kind == "extra_forbidden":

@@ -54,6 +54,7 @@ def screen_rule(written: Mapping[str, Any]) -> Iterator[Misfit]:
             "a screen rule needs `keep` or `drop`",
             "add keep: (who may come in) or drop: (who may not)",
             code="screen",
+            absent=("keep", "drop"),
         )
 
 
@@ -78,6 +79,7 @@ def _fading(written: Mapping[str, Any]) -> Iterator[Misfit]:
             "the trigger does not say how it fades",
             "add one of half_life: 7d, linear: 30d, lasts: 14d, or steps: [{until: 7d, share: 1}]",
             code="fading",
+            absent=FADINGS,
         )
     elif len(given) > 1:
         yield Misfit(
@@ -123,6 +125,7 @@ def _count(written: Mapping[str, Any]) -> Iterator[Misfit]:
             ("at_least",),
             code="count",
             on_key=True,
+            absent=("within",),
         )
     if within is not None and at_least is None:
         yield Misfit(
@@ -131,6 +134,7 @@ def _count(written: Mapping[str, Any]) -> Iterator[Misfit]:
             ("within",),
             code="count",
             on_key=True,
+            absent=("at_least",),
         )
     condition = _condition(written.get("when"))
     if condition is None or condition.event is None or not isinstance(at_least, Mapping):

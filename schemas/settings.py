@@ -62,6 +62,7 @@ class Token(Written):
                 "this token opens nothing",
                 "add source: (what it may write), or read: true",
                 code="useless_token",
+                absent=("source", "read"),
             )
 
 

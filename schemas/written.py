@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import (
@@ -35,11 +35,18 @@ class Misfit(ValueError):
     """One thing that is wrong in what a person wrote: ``what`` is wrong, and as ``remedy`` what to write instead.
 
     ``path`` leads from where it is raised to the place; ``code`` is a short, stable word; ``on_key`` points at the
-    key rather than at its value.
+    key rather than at its value; ``absent`` are keys whose absence it reports (one of them may be there, misspelt).
     """
 
     def __init__(
-        self, what: str, remedy: str, path: Path = (), *, code: str = "bad_value", on_key: bool = False
+        self,
+        what: str,
+        remedy: str,
+        path: Path = (),
+        *,
+        code: str = "bad_value",
+        on_key: bool = False,
+        absent: Sequence[str] = (),
     ) -> None:
         super().__init__(f"{what}: {remedy}" if remedy else what)
         self.what = what
@@ -47,6 +54,7 @@ class Misfit(ValueError):
         self.path = path
         self.code = code
         self.on_key = on_key
+        self.absent = absent
 
 
 class Written(BaseModel):
