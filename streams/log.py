@@ -170,7 +170,7 @@ class EventLog:
         return gone
 
     def close(self) -> None:
-        """Lets the directory go. Appending afterwards raises ValueError."""
+        """Lets the directory go. Appending afterwards raises LogUnwritable."""
         with self._write_lock:
             if self._closed:
                 return
@@ -190,7 +190,9 @@ class EventLog:
 
     def _write(self, together: list[_Waiting]) -> None:
         if self._closed:
-            raise ValueError("the event log is closed")
+            raise LogUnwritable(
+                "the event log is closed", remedy="the service is stopping: send again when it runs"
+            )
         try:
             self._cut_unfinished()
             if self._extent.last_bytes >= self._segment_bytes:

@@ -225,7 +225,7 @@ def test_only_one_writer_at_a_time(log: EventLog) -> None:
 def test_a_closed_log_takes_nothing(log: EventLog) -> None:
     log.close()
     log.close()
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(LogUnwritable, match="closed"):
         log.append([b"x"])
 
 
