@@ -31,8 +31,8 @@ class Levers:
     def profile(self, plant: Plant, at: Floats) -> Floats:
         """The plant's own factor at the times ``at`` (Unix seconds), whatever the segment."""
         begun = at - self.starts(plant)
-        ramp = plant.ramp_days * DAY_S
-        share = np.where(begun < 0, 0.0, np.minimum(1.0, begun / ramp) if ramp else 1.0)
+        ramp = plant.ramp_days * DAY_S  # times are whole seconds: less than one is a step
+        share = np.where(begun < 0, 0.0, np.minimum(1.0, begun / ramp) if ramp >= 1 else 1.0)
         end = self.ends(plant)
         if end is not None:
             share = np.where(at >= end, 0.0, share)
