@@ -105,7 +105,7 @@ def drift(**changes: object) -> DriftAlert:
         "mix_share": 0.66,
         "what": "Of 100 accounts that activate, 9.1 now become paying (95 %: 7.4-11.0); until early August it was 17.8 (16.2-19.5).",
         "means": "This is what silent drift looks like: the product attracts the curious, who match the profile but not the need.",
-        "check": "What content drew them since 2 August, and their tickets.",
+        "check": "Check first what content drew them since 2 August, and their tickets.",
         "wrong_if": "It would be wrong if conversion were only slower: 60-day cohorts will tell by 14 October.",
         "promise": "False-alarm promise: one a year for all signals together.",
         "evidence": [],
