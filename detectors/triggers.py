@@ -85,7 +85,7 @@ class CompiledTrigger:
         else:
             self._count_units(cell, at, 1.0)
         recent = cell.recent
-        if not recent or at >= recent[-1][0]:
+        if not recent or at > recent[-1][0]:
             recent.append((at, event_id, value))
         else:
             insort(recent, (at, event_id, value))
