@@ -17,6 +17,7 @@ def dead_letter(reason: str) -> DeadLetter:
 
 def batch(
     *,
+    stage: str = "accounts",
     listings: tuple[Listing, ...] = (
         listing("acct-1", fit=80.0, trigger=61.0),
         listing("acct-2", fit=10.0, trigger=-3.0),
@@ -26,6 +27,7 @@ def batch(
 ) -> BatchResult:
     """Seven events: 5 visits (3 applied, 2 duplicate), 1 late ticket, 1 dead letter; one trigger alert."""
     return BatchResult(
+        stage=stage,
         received=6 + len(dead_letters),
         applied={"WebVisit": 3},
         duplicate={"WebVisit": 2},

@@ -153,7 +153,7 @@ def test_the_drift_stage_does_not_move_what_the_events_moved():
     metrics = Metrics()
     metrics.batch_done("accounts", batch(), watermark=500.0)
     before = value(metrics, "plumbline_events_total", type="web.visit", result="applied")
-    metrics.batch_done("drift", batch(), watermark=100.0)
+    metrics.batch_done("drift", batch(stage="drift"), watermark=100.0)
     assert value(metrics, "plumbline_watermark_timestamp_seconds") == 500
     assert value(metrics, "plumbline_events_total", type="web.visit", result="applied") == before
     assert value(metrics, "plumbline_alerts_total", kind="trigger") == 2

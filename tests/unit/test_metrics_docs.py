@@ -29,7 +29,7 @@ def lively_metrics() -> Metrics:
     interval = Interval(estimate=0.2, low=0.1, high=0.3, n=100)
     metrics = Metrics()
     for stage in ("accounts", "drift"):
-        metrics.batch_done(stage, batch(), watermark=1.8e9)
+        metrics.batch_done(stage, batch(stage=stage), watermark=1.8e9)
     metrics.lag(events=3, now=1.8e9 + 5, watermark=1.8e9)
     metrics.accounts(12)
     metrics.verdicts(
