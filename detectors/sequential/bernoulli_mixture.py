@@ -12,7 +12,8 @@ Rules:
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import msgspec
 from msgspec import Struct
@@ -108,6 +109,13 @@ class BernoulliMixture:
         """for each alternative: likelihood ratio of a 0, of a 1"""
         self._steps = tuple((zero, one, math.log(zero), math.log(one)) for zero, one in self.ratios)
 
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Self, Sequence[float], Sequence[float]]]:
+        directions: tuple[Direction, ...] = ("fall", "rise", "both")
+        quiet = [float(i % 5 == 0) for i in range(3000)]
+        impossible = (math.nan, math.inf, -1.0, 0.5, 2.0)
+        return [(cls(low=0.18, high=0.22, direction=way), quiet, impossible) for way in directions]
+
     def new_state(self) -> MixtureState:
         return MixtureState([Component(0.0, 0.0, 0.0, 0, 0) for _ in self.weights])
 
@@ -156,22 +164,6 @@ class BernoulliMixture:
             else "a Bernoulli mixture's state is damaged or belongs to another grid of alternatives",
             remedy="run the version that wrote it, or take the baseline anew",
         )
-
-
-BAI_95 = 11.03
-
-
-def margin_observations(before: float, after: float) -> float:
-    """Half-width, in observations, of a 95 % interval for the moment at which a share changed.
-
-    Bai's limit distribution of the change-point estimate (argmax of W(i) - |i|/2, whose 97.5 % point is 11.03), with
-    the variance pooled; "Estimation of a change point in multiple regression models", Review of Economics and
-    Statistics 79 (1997). Infinite where both shares are equal.
-    """
-    if before == after:
-        return math.inf
-    middle = (before + after) / 2
-    return BAI_95 * middle * (1 - middle) / (before - after) ** 2 + 1
 
 
 def _likelihood_ratios(bound: float, odds_ratio: float) -> tuple[float, float]:

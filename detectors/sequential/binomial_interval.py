@@ -1,10 +1,12 @@
-"""Exact (Clopper-Pearson) bounds for a share, from a count of ones.
+"""Exact (Clopper-Pearson) bounds and the likelihood of a share, from a count of ones.
 
 Reference: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
 binomial", Biometrika 26 (1934).
 """
 
 from __future__ import annotations
+
+import math
 
 from scipy.special import betaincinv
 
@@ -32,6 +34,14 @@ def interval(ones: int, n: int) -> Interval:
         return Interval(estimate=0.0, low=0.0, high=1.0, n=0)
     side = 1 - (1 - TWO_SIDED_LEVEL) / 2
     return Interval(estimate=ones / n, low=lower_bound(ones, n, side), high=upper_bound(ones, n, side), n=n)
+
+
+def log_likelihood(ones: int, n: int) -> float:
+    """At its maximum, without the binomial coefficient; 0 where all are alike or nothing was observed."""
+    if ones in (0, n):
+        return 0.0
+    share = ones / n
+    return ones * math.log(share) + (n - ones) * math.log1p(-share)
 
 
 def _check(ones: int, n: int) -> None:

@@ -9,7 +9,8 @@ Rules that every detector keeps (detectors/checks.py, run by tests/contract/test
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
 
 from msgspec import Struct
 
@@ -23,6 +24,11 @@ class ChangeEstimate(Struct, frozen=True):
 
 
 class Detector(Protocol):
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Self, Sequence[float], Sequence[float]]]:
+        """For the conformance checks: a detector, values of a stream without a change, and values that can't be."""
+        ...
+
     def new_state(self) -> Any: ...
 
     def update(self, state: Any, value: float, at: float) -> None:

@@ -13,12 +13,13 @@ Both are pure: event time only; the same observations give the same verdicts, by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from msgspec import Struct
 
 from schemas.alerts import DriftAlert, Interval, Notice
 from schemas.observations import Observation
+from schemas.settings import DriftSettings
 
 Milestone = Literal["signed_up", "activated", "onboarded", "converted", "churned"]
 VerdictState = Literal["learning", "watching", "drifting", "resolved"]
@@ -93,6 +94,17 @@ class Signal(Protocol):
     listens: frozenset[str]
     """milestones that the account half wants to hear of"""
 
+    @classmethod
+    def configured(cls, settings: DriftSettings, monitors: int) -> Self:
+        """``monitors``: how many monitors, over all signals and segments of the installation, share the budget of false
+        alarms."""
+        ...
+
+    def healthy_example(self) -> Sequence[Observation]:
+        """What a company tells this signal while nothing changes, evenly spaced and long enough to leave learning; for
+        the conformance checks (detectors/checks.py)."""
+        ...
+
     def on_milestone(self, facts: AccountFacts, milestone: str, output: AccountOutput) -> None:
         """Called when ``milestone`` is reached, and again if a late event moves it to an earlier time."""
         ...
@@ -110,7 +122,10 @@ class Signal(Protocol):
         ...
 
     def step(self, state: Any, observation: Observation) -> Sequence[DriftAlert | Notice]:
-        """Takes the observation in (changes ``state``) and returns the alerts that it set off."""
+        """Takes the observation in (changes ``state``) and returns the alerts that it set off.
+
+        Raises EventRefused, and leaves ``state`` as it was, for an observation that the signal can't have made.
+        """
         ...
 
     def verdicts(self, state: Any) -> Sequence[Verdict]:

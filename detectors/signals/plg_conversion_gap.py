@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict, VerdictState
 from detectors.signals.plg_conversion_gap_judgement import (
@@ -34,6 +35,7 @@ from schemas.alerts import DriftAlert, Notice
 from schemas.duration import DAY
 from schemas.errors import EventRefused, Problem
 from schemas.observations import Observation
+from schemas.settings import DriftSettings
 
 PAID = "paid_given_activated"
 ACTIVATED = "activated_given_signed_up"
@@ -86,6 +88,43 @@ class ConversionGap:
             monitors=monitors,
             min_baseline=min_baseline,
             min_baseline_days=min_baseline_days,
+        )
+
+    @classmethod
+    def configured(cls, settings: DriftSettings, monitors: int) -> Self:
+        return cls(
+            horizon_s=settings.horizon,
+            activation_horizon_s=settings.activation_horizon,
+            false_alarms_per_year=settings.false_alarms_per_year,
+            monitors=monitors,
+            min_baseline=settings.min_baseline,
+            min_baseline_days=settings.min_baseline_days,
+            max_segments=settings.max_segments,
+        )
+
+    def healthy_example(self) -> Sequence[Observation]:
+        per_day, days = 12, int(self._promise.min_baseline_days) + 300
+        told = [
+            self._example(CONVERSION_SEEN, 0.0, 0.0, 1.0, 0),
+            self._example(ACTIVATION_SEEN, 0.0, 0.0, 1.0, 0),
+        ]
+        for i in range(per_day * days):
+            began = i * DAY / per_day
+            told.append(
+                self._example(ACTIVATED, began + self._activation_horizon_s, began, float(i % 5 < 2), i)
+            )
+            told.append(self._example(PAID, began + self._horizon_s, began, float(i % 7 == 0), i))
+        return sorted(told, key=lambda observation: observation.at)
+
+    def _example(self, measure: str, at: float, began: float, value: float, number: int) -> Observation:
+        return Observation(
+            signal=self.name,
+            measure=measure,
+            at=at,
+            began=began,
+            value=value,
+            account=f"account-{number}",
+            segments={"source": ("referral", "content", "direct")[number % 3]},
         )
 
     # The account half.
@@ -188,7 +227,7 @@ class ConversionGap:
         missing = paid.missing
         if kept.watch is None and CONVERSION_SEEN not in state.recorded_from:
             missing = f"a first conversion, {missing}"
-        since = kept.fall.since if kept.fall else kept.recovery.since if kept.recovery else None
+        since = kept.fall.dated.since if kept.fall else kept.recovery.since if kept.recovery else None
         return Verdict(
             signal=self.name,
             segment=name,

@@ -107,7 +107,7 @@ def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
     since = paid.newest
     margin = 0.0
     if paid.fall is not None:
-        since, margin = paid.fall.since, paid.fall.margin_days
+        since, margin = paid.fall.dated.since, paid.fall.margin_days
     elif paid.recovery is not None:
         since = paid.recovery.since
     weeks_from = _nearest_week(since)
@@ -139,7 +139,7 @@ def _fell_alike(segment: Segment) -> bool:
     before = activated.before
     if paid.fall is None or before is None or activated.state.watch is None:
         return False
-    now = activated.now if activated.phase == "fallen" else _since(activated, paid.fall.since)
+    now = activated.now if activated.phase == "fallen" else _since(activated, paid.fall.dated.since)
     if now is None:
         return False
     sure = activated.phase == "fallen" or now.high < activated.state.watch.baseline.low
@@ -163,7 +163,7 @@ def _market_wide(state: GapState) -> bool:
     wanted = ALIKE * _relative_fall(whole.before, whole.now)
     counted = alike = sources = 0
     for name, segment in state.segments.items():
-        now = _since(segment.paid, whole.state.fall.since)
+        now = _since(segment.paid, whole.state.fall.dated.since)
         if name == ALL or now is None or segment.paid.before is None:
             continue
         counted += now.n

@@ -21,10 +21,10 @@ from detectors.sequential.bernoulli_mixture import (
     HIGHEST_THRESHOLD,
     BernoulliMixture,
     MixtureState,
-    margin_observations,
 )
 from detectors.sequential.binomial_interval import interval
 from detectors.signals.baseline import ONES_FOR_PRECISION, Baseline, freeze, heterogeneity, precise_enough
+from detectors.signals.dating import Dated, date_fall, share_since
 from detectors.signals.weeks import Week, count_in, flow_per_day, merge, total, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
@@ -36,7 +36,6 @@ RECOVERED_DAYS = 28.0
 RECENT_WEEKS = 8
 YEAR_DAYS = 365.25
 LOWEST_THRESHOLD = 1000.0
-MOST_MARGIN_DAYS = 366.0
 
 
 class Promise(Struct, frozen=True, kw_only=True):
@@ -57,14 +56,19 @@ class Watch(Struct, array_like=True):
 
 
 class Fall(Struct, array_like=True):
-    """An episode: ``since`` (start of the change, Unix seconds) with its margin, and all that was seen since then."""
+    """An episode: when it began, and all that was seen since its likeliest start."""
 
-    since: float
-    margin_days: float
+    dated: Dated
     n: int
     ones: int
     halfway: float
     recovery: MixtureState
+
+    @property
+    def margin_days(self) -> float:
+        """Half a week at least: that is how finely the weeks date."""
+        reach = max(self.dated.since - self.dated.earliest, self.dated.latest - self.dated.since)
+        return (reach + WEEK / 2) / DAY
 
 
 class Recovery(Struct, array_like=True):
@@ -123,7 +127,7 @@ class ShareMonitor:
             return self._await_recovery(watch, state.fall, ones, began, at)
         if state.recovery is not None and at - state.recovery.at > RECOVERED_DAYS * DAY:
             state.recovery = None
-        return self._find_fall(watch, began) if statistic >= watch.threshold else None
+        return self._find_fall(watch) if statistic >= watch.threshold else None
 
     def relearn(self) -> None:
         """Takes the baseline anew, from the next week's cohorts on."""
@@ -174,7 +178,7 @@ class ShareMonitor:
         """Since the fall began, else since it ended, else over the last weeks; None without an observation."""
         state = self.state
         if state.fall is not None:
-            return interval(state.fall.ones, state.fall.n)
+            return share_since(state.fall.dated, state.fall.n, state.fall.ones, state.weeks)
         if not state.weeks:
             return None
         since = state.weeks[-1].start - (RECENT_WEEKS - 1) * WEEK
@@ -241,25 +245,19 @@ class ShareMonitor:
         wanted = per_day * YEAR_DAYS * promise.monitors / promise.false_alarms_per_year
         return min(max(wanted, LOWEST_THRESHOLD), HIGHEST_THRESHOLD)
 
-    def _find_fall(self, watch: Watch, began: float) -> Change | None:
-        change = self._for_falls(watch).change(watch.detection)
-        if change is None:
+    def _find_fall(self, watch: Watch) -> Change | None:
+        restart = self._for_falls(watch).change(watch.detection)
+        if restart is None:
             return None
-        before = watch.baseline.ones / watch.baseline.n
-        now = change.total / change.n
-        per_day = change.n / (max(began - change.since, DAY) / DAY)
-        margin = min(margin_observations(before, now) / per_day, MOST_MARGIN_DAYS)
-        fall = Fall(
-            change.since,
-            margin,
-            change.n,
-            int(change.total),
-            min((before + now) / 2, before),
-            MixtureState([]),
-        )
+        state, baseline = self.state, watch.baseline
+        # The weeks of the baseline are in its counts already.
+        weeks = [week for week in state.weeks if week.start > baseline.end]
+        dated = date_fall(baseline.n, baseline.ones, weeks, restart)
+        before, now = baseline.ones / baseline.n, dated.ones / dated.n
+        fall = Fall(dated, dated.n, dated.ones, min((before + now) / 2, before), MixtureState([]))
         fall.recovery = self._for_recovery(fall).new_state()
-        self.state.fall, self.state.recovery = fall, None
-        self.state.episode += 1
+        state.fall, state.recovery = fall, None
+        state.episode += 1
         return "fell"
 
     def _await_recovery(self, watch: Watch, fall: Fall, ones: int, began: float, at: float) -> Change | None:

@@ -1,0 +1,27 @@
+"""Every detector and every drift signal by name. A new one is one file and one line here.
+
+tests/contract/ runs the conformance checks of detectors/checks.py over both tables.
+"""
+
+from __future__ import annotations
+
+from detectors.sequential.bernoulli_mixture import BernoulliMixture
+from detectors.sequential.contract import Detector
+from detectors.signals.contract import Signal
+from detectors.signals.plg_conversion_gap import ConversionGap
+from schemas.settings import DriftSettings
+
+DETECTORS: dict[str, type[Detector]] = {
+    "bernoulli_mixture": BernoulliMixture,
+}
+
+SIGNALS: dict[str, type[Signal]] = {
+    ConversionGap.name: ConversionGap,
+}
+
+
+def configured_signals(settings: DriftSettings) -> dict[str, Signal]:
+    """All signals as the settings want them, by name. They share one budget of false alarms: each may have as many
+    monitors as it may have segments."""
+    monitors = settings.max_segments * len(SIGNALS)
+    return {name: signal.configured(settings, monitors) for name, signal in SIGNALS.items()}
