@@ -290,6 +290,13 @@ def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None 
             remedy="check the sender's clock and time zone",
         )
     subject = event.subject
+    if not subject.isprintable():  # it goes into keys, pages and terminals
+        raise _refused(
+            "wrong_subject",
+            "the subject has characters that can't be printed",
+            where="$.subject",
+            remedy="give the account's id as the subject, without control characters",
+        )
     if 92 in raw:  # a backslash: only an escape can bring a control character below DEL into a text
         _refuse_control_characters(event)
     released = type(event) is ProductReleased

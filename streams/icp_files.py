@@ -8,6 +8,7 @@ from pathlib import Path
 
 from schemas.errors import PlumblineError
 from schemas.icp import ICP, load_icp
+from streams.written_file import read_written
 
 
 def load_icps(paths: Sequence[Path]) -> list[ICP]:
@@ -19,16 +20,7 @@ def load_icps(paths: Sequence[Path]) -> list[ICP]:
         raise PlumblineError(
             "no ICP file is given", remedy="name one with --icp icp.yaml, or under icp: in the settings"
         )
-    icps = []
-    for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise PlumblineError(
-                f"{path} can't be read: {reason}", remedy="check the path and the file"
-            ) from None
-        icps.append(load_icp(text, str(path)))
+    icps = [load_icp(read_written(path), str(path)) for path in paths]
     icps.sort(key=lambda icp: icp.effective_from)
     for earlier, later in itertools.pairwise(icps):
         if earlier.effective_from == later.effective_from:

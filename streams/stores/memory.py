@@ -65,7 +65,10 @@ class MemoryStore:
         for write in commit.states:
             held.states[write.key] = Stored(state=write.state, row=1, due=write.due)
         for listing in commit.listings:
-            self.listings[listing.variant, listing.account] = listing
+            key = (listing.variant, listing.account)
+            if listing.fit is None and key in self.listings:
+                listing = msgspec.structs.replace(listing, fit=self.listings[key].fit)
+            self.listings[key] = listing
         for row in commit.outbox:
             self.outbox.setdefault(row.id, row)
         self.observations.extend(commit.observations)

@@ -22,6 +22,7 @@ from streams.stores.contract import Claim, Commit, Committed, DeadLetter, Ledger
 
 SCHEMA_VERSION = 1
 STAGES = ("accounts", "drift")
+KEYS_AT_ONCE = 1000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS partitions (
@@ -129,15 +130,16 @@ class SqliteStore:
 
     def load(self, claim: Claim, keys: Iterable[str], due_until: float | None) -> Loaded:
         table = f"states_{claim.stage}"
-        wanted = msgspec.json.encode(list(keys)).decode()
-        states = {
-            key: Stored(state=state, row=row, due=due)
+        wanted = list(keys)
+        states: dict[str, Stored] = {}
+        for first in range(0, len(wanted), KEYS_AT_ONCE):
+            chunk = wanted[first : first + KEYS_AT_ONCE]
+            marks = ",".join("?" * len(chunk))
             for key, row, due, state in self._db.execute(
-                f"SELECT s.key, s.row, s.due, s.state FROM json_each(?) k CROSS JOIN {table} s"  # noqa: S608
-                " ON s.partition = ? AND s.key = k.value",
-                (wanted, claim.partition),
-            )
-        }
+                f"SELECT key, row, due, state FROM {table} WHERE partition = ? AND key IN ({marks})",  # noqa: S608
+                (claim.partition, *chunk),
+            ):
+                states[key] = Stored(state=state, row=row, due=due)
         due_keys: list[str] = []
         if due_until is not None:
             for key, row, due, state in self._db.execute(
