@@ -252,7 +252,7 @@ class AccountStage:
     def _fix_source(self, state: AccountState, icp: CompiledICP, attributes: Mapping[str, Any]) -> None:
         """The acquisition source is fixed at sign-up, or as soon after it as it is known."""
         if not state.source and "signed_up" in state.milestones:
-            source = _source(state, icp.acquisition, attributes)
+            source = icp.acquisition.of_account(attributes, state.first_visit)
             if source != UNKNOWN:
                 state.source = source
 
@@ -369,7 +369,7 @@ class _Facts:
     ) -> None:
         self.account = account
         self.milestones: Mapping[str, float] = state.milestones
-        self.source = state.source or _source(state, acquisition, attributes)
+        self.source = state.source or acquisition.of_account(attributes, state.first_visit)
 
 
 class _Output:
@@ -401,13 +401,6 @@ class _Output:
 
     def set_timer(self, name: str, due: float) -> None:
         self._stage._set_timer(self._state, f"signal:{self._signal}:{name}", due, self._effects)
-
-
-def _source(state: AccountState, acquisition: Acquisition, attributes: Mapping[str, Any]) -> str:
-    written = attributes.get("acquisition_source")
-    if isinstance(written, str):
-        return acquisition.source(written)
-    return state.first_visit[1] if state.first_visit is not None else UNKNOWN
 
 
 def _standing(state: AccountState, variant: str) -> VariantState:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import urlsplit
 
 from schemas.events import WebVisitData
@@ -62,6 +63,13 @@ class Acquisition:
             if fnmatchcase(normal, pattern):
                 return source
         return normal[:64]
+
+    def of_account(self, attributes: Mapping[str, Any], first_visit: tuple[float, str] | None) -> str:
+        """The source of an account by its profile, else by its first visit (time and source), else unknown."""
+        written = attributes.get("acquisition_source")
+        if isinstance(written, str):
+            return self.source(written)
+        return first_visit[1] if first_visit is not None else UNKNOWN
 
     def of_visit(self, visit: WebVisitData) -> str | None:
         """The source that a visit shows, or None when it shows none."""

@@ -1,0 +1,48 @@
+"""Drift verdicts of all signals as they stand in the store. A signal that has seen nothing yet is learning."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from detectors.drift import DriftStage
+from detectors.signals.contract import Signal, Verdict
+from schemas.alerts import moment
+from streams.serving.views import PointView, VerdictView
+
+
+def verdict_views(db: sqlite3.Connection, signals: Sequence[Signal]) -> list[VerdictView]:
+    """In the order of the catalogue; of each signal ``all`` first. Raises StateRefused."""
+    stage = DriftStage(signals)
+    views: list[VerdictView] = []
+    for signal in signals:
+        row = db.execute(
+            "SELECT state FROM states_drift WHERE partition = 0 AND key = ?", (signal.name,)
+        ).fetchone()
+        state = signal.new_state() if row is None else stage.decode_state(signal.name, row[0])
+        views += [_view(signal.title, verdict) for verdict in stage.verdicts(signal.name, state)]
+    return views
+
+
+def _view(title: str, verdict: Verdict) -> VerdictView:
+    return VerdictView(
+        signal=verdict.signal,
+        title=title,
+        segment=verdict.segment,
+        state=verdict.state,
+        at=moment(verdict.at) if verdict.at else None,
+        since=None if verdict.since is None else moment(verdict.since),
+        since_margin_days=verdict.since_margin_days,
+        before=verdict.before,
+        now=verdict.now,
+        statistic=verdict.statistic,
+        threshold=verdict.threshold,
+        n=verdict.n,
+        missing=verdict.missing,
+        finding=verdict.finding,
+        counted_out=verdict.counted_out,
+        history=[
+            PointView(at=moment(point.at), n=point.n, total=point.total, statistic=point.statistic)
+            for point in verdict.history
+        ],
+    )

@@ -1,0 +1,197 @@
+"""Serving: what the store holds, as the shapes of views.py.
+
+Rules:
+1. It reads through connections of its own and holds nobody up (database.py). ``relist`` alone writes, in short
+   transactions.
+2. All methods block: an async caller runs them in a thread. They may run in several threads at the same time.
+3. Each answer is made from one snapshot, as of ``now()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from detectors.account_state import decode_state
+from detectors.accounts import NOT_ACCOUNTS
+from detectors.catalogue import configured_signals
+from schemas.alerts import Alert, moment
+from schemas.errors import PlumblineError
+from schemas.icp import ICP
+from schemas.settings import Settings
+from streams.serving import alert_archive, records
+from streams.serving.account_facts import account_view
+from streams.serving.alert_archive import Wanted
+from streams.serving.cursors import read_cursor, write_cursor
+from streams.serving.database import Database
+from streams.serving.drift_verdicts import verdict_views
+from streams.serving.lists import PARTITION, AccountLists, Place, Scored
+from streams.serving.relisting import relist
+from streams.serving.timeline import MAX_ALERTS
+from streams.serving.versions import Versions
+from streams.serving.views import (
+    AccountList,
+    AccountView,
+    AlertPage,
+    DeadLetterView,
+    EndpointView,
+    LedgerView,
+    ListedAccount,
+    Order,
+    TopReason,
+    VerdictView,
+)
+
+
+class UnknownVariant(PlumblineError):
+    """The ICP file in force has no variant of this name."""
+
+
+class _ListCursor(Struct, array_like=True):
+    variant: str
+    order: Order
+    as_of: float
+    key: float
+    account: str
+
+
+class Serving:
+    """``path``: the store's file. ``icps``: all versions of the ICP file. ``now``: the present in Unix seconds."""
+
+    def __init__(self, path: Path, icps: Sequence[ICP], settings: Settings, now: Callable[[], float]) -> None:
+        self._database = Database(path)
+        self._versions = Versions(icps, settings.late_after)
+        self._signals = list(configured_signals(settings.drift).values())
+        self._now = now
+
+    def now(self) -> float:
+        """Unix seconds: what lists and scores are as of."""
+        return self._now()
+
+    def variants(self) -> list[str]:
+        """The names of the variants in force, in the file's order."""
+        return [variant.name for variant in self._versions.in_force(self._now()).variants]
+
+    def accounts(
+        self, variant: str | None, order: Order = "trigger", limit: int = 50, cursor: str | None = None
+    ) -> AccountList:
+        """The first accounts of a variant's list (None: the file's first variant); exact (lists.py).
+
+        A cursor goes on with the list as of the time of its first page. Raises UnknownVariant, CursorRefused.
+        """
+        now = self._now()
+        after = None
+        if cursor is not None:
+            place = read_cursor(cursor, _ListCursor)
+            variant, order, now = place.variant, place.order, place.as_of
+            after = Place(place.as_of, place.key, place.account)
+        icp = self._versions.in_force(now)
+        name = icp.variants[0].name if variant is None else variant
+        if name not in icp.by_name:
+            raise UnknownVariant(
+                "there is no such variant in the ICP file in force",
+                remedy="use one of " + ", ".join(icp.by_name),
+            )
+        with self._database.snapshot() as db:
+            lists = AccountLists(db, icp.by_name[name], now, self._versions.stale_before(icp), after)
+            found = lists.first(order, limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        return AccountList(
+            variant=name,
+            order=order,
+            icp_version=icp.written.version,
+            as_of=moment(now),
+            accounts=[_listed(scored) for scored in found[:limit]],
+            next=None
+            if last is None
+            else write_cursor(_ListCursor(name, order, now, last.key, last.account)),
+        )
+
+    def account(self, account: str) -> AccountView | None:
+        """One account with its reasons; None if nothing is known of it."""
+        if account.startswith(NOT_ACCOUNTS):
+            return None
+        now = self._now()
+        with self._database.snapshot() as db:
+            row = db.execute(
+                "SELECT state FROM states_accounts WHERE partition = ? AND key = ?", (PARTITION, account)
+            ).fetchone()
+            if row is None:
+                return None
+            alerts = alert_archive.newest_alerts(db, Wanted(account=account), MAX_ALERTS)
+        return account_view(account, decode_state(row[0]), self._versions.in_force(now), alerts, now)
+
+    def account_count(self) -> int:
+        with self._database.snapshot() as db:
+            return records.account_count(db)
+
+    def alerts(self, wanted: Wanted, limit: int = 50, cursor: str | None = None) -> AlertPage:
+        """Newest first, as they were sent. Raises CursorRefused."""
+        with self._database.snapshot() as db:
+            return alert_archive.alert_page(db, wanted, limit, cursor)
+
+    def newest_alerts(self, wanted: Wanted, limit: int) -> list[Alert]:
+        with self._database.snapshot() as db:
+            return alert_archive.newest_alerts(db, wanted, limit)
+
+    def alert(self, alert_id: str) -> bytes | None:
+        """One alert as it was sent (JSON); None if there is none of this id."""
+        with self._database.snapshot() as db:
+            return alert_archive.alert_body(db, alert_id)
+
+    def alerts_by_kind(self) -> dict[str, int]:
+        with self._database.snapshot() as db:
+            return alert_archive.count_by_kind(db)
+
+    def drift(self) -> list[VerdictView]:
+        with self._database.snapshot() as db:
+            return verdict_views(db, self._signals)
+
+    def ledger(self) -> LedgerView:
+        with self._database.snapshot() as db:
+            return records.ledger_view(db)
+
+    def dead_letters(self, limit: int) -> list[DeadLetterView]:
+        with self._database.snapshot() as db:
+            return records.dead_letters(db, limit)
+
+    def deliveries(self) -> list[EndpointView]:
+        with self._database.snapshot() as db:
+            return records.deliveries_by_endpoint(db)
+
+    def check(self) -> None:
+        """Raises Unreadable or StateRefused unless the store can be read."""
+        with self._database.snapshot() as db:
+            db.execute("SELECT 1 FROM partitions LIMIT 1").fetchall()
+
+    def relist(self) -> int:
+        """Brings the stored lists up to date with the ICP file (relisting.py); how many listings were written.
+
+        To be called, in a thread, when the service has started: at once without a change, else some seconds for each
+        hundred thousand accounts. Lists are right before, during and after.
+        """
+        return relist(self._database.path, self._versions, self._now())
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _listed(scored: Scored) -> ListedAccount:
+    attributes = scored.state.attributes
+    name = attributes["name"][0] if "name" in attributes else None
+    signals = [cell.recent[-1][0] for _, _, cell in scored.score.parts if cell.recent]
+    best = max(scored.score.parts, key=lambda entry: entry[1], default=None)
+    return ListedAccount(
+        account=scored.account,
+        name=name if isinstance(name, str) else "",
+        fit=scored.score.fit.score,
+        trigger=scored.score.trigger,
+        quadrant=scored.score.quadrant,
+        screened_out=scored.score.fit.out,
+        top_reason=TopReason(name=best[0].name, contribution=best[1], because=best[0].written.because)
+        if best is not None and best[1] > 0
+        else None,
+        last_signal=moment(max(signals)) if signals else None,
+    )
