@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from detectors.catalogue import configured_signals
+from detectors.catalogue import signals
 
 from detectors.account_state import AccountState
 from detectors.accounts import AccountStage
@@ -39,7 +39,7 @@ class Pipeline:
         *,
         cached_states: int = 50_000,
     ) -> None:
-        self.signals: Sequence[Signal] = list(configured_signals(settings.drift).values())
+        self.signals: Sequence[Signal] = signals(settings.drift)
         self.account_stage = AccountStage(icps, self.signals, settings.late_after)
         self.drift_stage = DriftStage(self.signals)
         self._store = store
