@@ -1,18 +1,19 @@
-"""The webhook's body and headers, as Standard Webhooks (spec v1) has them. Pure.
+"""The webhook's body and headers, as Standard Webhooks (spec v1) has them, made and verified.
 
 Rules: the id is the alert's, on every try, so that receivers can drop repeats; the timestamp is the try's; every secret
-signs, so that one can be replaced while the other still works. A secret is in no error.
+signs, so that one can be replaced while the other still works. A secret is in no error. Making is pure; verifying takes
+the clock from the library.
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from pydantic import SecretStr
-from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
 from schemas.alerts import decode_alert
 from schemas.errors import PlumblineError
@@ -69,3 +70,21 @@ def headers(signed_by: Sequence[Webhook], alert_id: str, at: float, body: bytes)
         "webhook-timestamp": str(int(at)),
         "webhook-signature": " ".join(webhook.sign(alert_id, moment, text) for webhook in signed_by),
     }
+
+
+def fault(signed_by: Sequence[Webhook], received: Mapping[str, str], body: bytes) -> str | None:
+    """None if any of ``signed_by`` verifies what was received, else what is wrong, in words.
+
+    Timestamps may be five minutes off the system's clock (the library's bound).
+    """
+    reason = "no secret to verify with"
+    for webhook in signed_by:
+        try:
+            webhook.verify(body, dict(received), json_parse=False)
+        except WebhookVerificationError as error:
+            reason = str(error)
+        except ValueError:  # neither base64 nor UTF-8, or no version before the signature
+            reason = "Invalid Signature Headers"
+        else:
+            return None
+    return reason.lower()

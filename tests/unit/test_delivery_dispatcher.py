@@ -8,12 +8,11 @@ import random
 import signal
 import sqlite3
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -169,7 +168,8 @@ async def running(
 
 
 async def test_an_alert_arrives_signed_and_once(path: Path, db: sqlite3.Connection, clock: Clock) -> None:
-    put(db, trigger(1))
+    now = datetime.now(UTC)
+    put(db, trigger(1, at=now))
     verified: list[object] = []
 
     async with receiving() as receiver:
@@ -179,15 +179,14 @@ async def test_an_alert_arrives_signed_and_once(path: Path, db: sqlite3.Connecti
             return web.Response(status=204)
 
         receiver.answer = verify
-        clock.at = time.time()
-        fresh = [{"endpoint": "crm", "max_age": 1e12}]
-        async with running(path, settings({"crm": receiver.url}, fresh), clock) as made:
+        clock.at = now.timestamp()
+        async with running(path, settings({"crm": receiver.url}), clock) as made:
             await made.until(crm__delivered=1)
-            put(db, trigger(2))
+            put(db, trigger(2, at=now))
             made.dispatcher.wake()
             await made.until(crm__delivered=2)
-        async with running(path, settings({"crm": receiver.url}, fresh), clock) as made:
-            put(db, drift())
+        async with running(path, settings({"crm": receiver.url}), clock) as made:
+            put(db, drift(at=now))
             await made.until(crm__delivered=1)  # found by polling alone
     assert receiver.ids == [trigger(1).id, trigger(2).id, drift().id]
     assert [v["type"] for v in verified] == ["plumbline.alert.trigger"] * 2 + ["plumbline.alert.drift"]  # type: ignore[index]

@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from schemas.alerts import Alert, encode_alert
 from schemas.errors import PlumblineError
-from streams.delivery.signing import UnreadableAlert, headers, payload, signer, signers
+from streams.delivery.signing import UnreadableAlert, fault, headers, payload, signer, signers
 from tests.unit.delivery_alerts import activation_missed, blocker_ended, drift, notice, trigger
 
 OLD = "whsec_" + base64.b64encode(b"old secret of 24 bytes...").decode()
@@ -60,3 +60,35 @@ def test_a_bad_secret_is_refused_without_being_shown(secret: str) -> None:
     shown = "".join(traceback.format_exception(refused.value))
     assert "base64" in shown
     assert "binascii" not in shown
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, None),
+        ({"webhook-timestamp": str(int(time.time()) - 301)}, "too old"),
+        ({"webhook-timestamp": str(int(time.time()) + 400)}, "too new"),
+        ({"webhook-timestamp": "yesterday"}, "invalid"),
+        ({"webhook-timestamp": "nan"}, "invalid"),
+        ({"webhook-timestamp": "1e400"}, "invalid"),
+        ({"webhook-id": "another"}, "no matching signature"),
+        ({"webhook-id": ""}, "missing"),
+        ({"webhook-signature": "v1"}, "invalid"),
+        ({"webhook-signature": "v1,a,b"}, "invalid"),
+        ({"webhook-signature": "v1,#"}, "no matching signature"),
+        ({"webhook-signature": "v1,ä"}, "invalid"),
+        ({"webhook-signature": "v1a,AAAA"}, "no matching signature"),
+    ],
+)
+def test_what_is_wrong_with_a_signature(changed: dict[str, str], says: str | None) -> None:
+    body = b"{}"
+    signed = headers(signers([SecretStr(NEW)]), "id1", time.time(), body) | changed
+    # The first secret is the wrong one: the second is tried as well.
+    found = fault([signer(OLD), signer(NEW)], signed, body)
+    assert found is None if says is None else says in (found or "")
+
+
+def test_a_body_that_is_not_utf_8_is_no_match() -> None:
+    signed = headers(signers([SecretStr(NEW)]), "id1", time.time(), b"{}")
+    assert fault([signer(NEW)], signed, b"\xff\xfe")
+    assert fault([], signed, b"{}")
