@@ -1,6 +1,6 @@
 """The lines of the file. Rare events are made of schemas.events structs; the frequent ones from templates.
 
-A template gives the very bytes that encode_event gives for the same event (a test holds it), at a fifth of the cost.
+A template gives the very bytes that encode_event gives for the same event (a test holds it), at a fraction of the cost.
 Its texts must need no escaping in JSON: they come from the tables in this package only.
 """
 

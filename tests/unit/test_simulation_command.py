@@ -19,6 +19,8 @@ from schemas.errors import PlumblineError
 from schemas.events import decode_event
 from streams.cli.simulate import command
 from streams.simulation.ordering import ArrivalOrder
+from streams.simulation.scenario import LEVERS
+from streams.simulation.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 
@@ -179,3 +181,13 @@ def test_a_hot_account_has_the_share_asked_for(tmp_path: Path) -> None:
     shape, lines = bench(tmp_path, "--hot-share", "0.5")
     (_, count), *_ = Counter(decode_event(raw).subject for raw in lines).most_common(1)
     assert count / 20_000 == shape["share_of_the_busiest"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_page_lists_every_scenario_lever_and_option() -> None:
+    page = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
+    for lever, multiplies in LEVERS.items():
+        assert f"| `{lever}` | {multiplies}" in page
+    for scenario in SCENARIOS:
+        assert f"`{scenario}`" in page
+    for parameter in command.params:
+        assert any(f"`{option}`" in page for option in parameter.opts), parameter.name
