@@ -104,7 +104,7 @@ field may have any name."""
 def read_condition(written: object, about: About = "either") -> Condition:
     """The condition in ``written`` (what YAML gives). Raises ConditionRefused."""
     if not isinstance(written, Mapping) or not written:
-        raise ConditionRefused(_NOT_A_MAPPING, "write it like {industry: software}", ())
+        raise ConditionRefused(_NOT_A_MAPPING, "write it like {industry: software}", code="condition")
     event = written.get("event") if about != "row" else None
     reader = _Reader()
     if event is None:
@@ -128,7 +128,7 @@ def read_condition(written: object, about: About = "either") -> Condition:
     if about == "account":
         reader.refuse(
             "a condition here is about the account, not about an event",
-            "take event: out and name attributes of the account; what happened belongs into triggers",
+            "take event: out and name attributes of the account; what happened belongs in triggers",
             ("event",),
             code="no_event_here",
             on_key=True,

@@ -12,7 +12,6 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from schemas.errors import Problem
@@ -97,11 +96,12 @@ class _Finding:
 
     def _wrong_value(self, name: str, written: Any) -> tuple[str, str, str]:
         if written is None and "none" not in self.kind:
-            return "empty", f"{name} is empty", self._example("write", "or take the line out")
+            return "empty", f"{name} is empty", self._example("write") or "write something there"
         family = self.kind.split("_", 1)[0]
         if self.kind in _BOUNDS:
-            words, key = _BOUNDS[self.kind]
-            return "out_of_range", f"{name} must be {words} {_number(self.context[key])}", ""
+            words, key, remedy = _BOUNDS[self.kind]
+            limit = _number(self.context[key])
+            return "out_of_range", f"{name} must be {words} {limit}", remedy.format(limit)
         if self.kind in _LENGTHS:
             words, key = _LENGTHS[self.kind]
             return "length", f"{name} has too {words} {_number(self.context[key])}", self._example("write")
@@ -119,7 +119,7 @@ class _Finding:
                 f"{name} is not right: {self.said[:1].lower()}{self.said[1:]}",
                 self._example("write"),
             )
-        remedy = self._example("write")
+        remedy = self._example("write") or _REMEDIES.get(needed, "")
         if needed == "a text" and isinstance(written, int | float):
             remedy = "put it in quotes"
         return "wrong_type", f"{name} must be {needed}, not {_kind_of(written)}", remedy
@@ -150,15 +150,13 @@ class _Finding:
     def _known_keys(self) -> list[str]:
         return [info.alias or name for model in self.models for name, info in model.model_fields.items()]
 
-    def _example(self, verb: str, otherwise: str = "") -> str:
-        """``write half_life: 7d``, from the field's examples."""
+    def _example(self, verb: str) -> str:
+        """``write it like half_life: 7d``, from the field's examples; empty where it has none."""
         last = self.path[-1] if self.path else None
         for model in self.models:
             for name, info in model.model_fields.items():
-                if (info.alias or name) == last and (examples := _examples(info)):
-                    return f"{verb} it like `{last}: {examples[0]}`" + (f", {otherwise}" if otherwise else "")
-        if otherwise:
-            return f"{verb} something there, {otherwise}"
+                if (info.alias or name) == last and info.examples:
+                    return f"{verb} it like `{last}: {info.examples[0]}`"
         return ""
 
 
@@ -168,10 +166,10 @@ _BAD_NAME = (
 )
 
 _BOUNDS = {
-    "greater_than_equal": ("at least", "ge"),
-    "greater_than": ("more than", "gt"),
-    "less_than_equal": ("at most", "le"),
-    "less_than": ("less than", "lt"),
+    "greater_than_equal": ("at least", "ge", "write {} or more"),
+    "greater_than": ("more than", "gt", "write a number above {}"),
+    "less_than_equal": ("at most", "le", "write {} or less"),
+    "less_than": ("less than", "lt", "write a number below {}"),
 }
 
 _LENGTHS = {
@@ -203,6 +201,11 @@ _TYPES = {
     "none": "empty",
 }
 
+_REMEDIES = {
+    "a list": "begin each entry with a dash, or write [a, b]",
+    "a mapping of keys to values": "write each entry as `key: value`",
+}
+
 
 def _kind_of(written: Any) -> str:
     """What was written, by its kind; never the value."""
@@ -224,10 +227,6 @@ def _value_at(data: Any, path: Path) -> Any:
     for part in path:
         data = data[part]
     return data
-
-
-def _examples(info: FieldInfo) -> list[Any]:
-    return info.examples or []
 
 
 def _models_at(model: type[BaseModel], path: Path) -> Iterator[type[BaseModel]]:

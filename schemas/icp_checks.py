@@ -238,7 +238,7 @@ def _reachable(written: Mapping[str, Any], rules: Mapping[str, Any] | None) -> I
     most = 0.0
     for one in triggers:
         weight = _number(one.get("weight")) if isinstance(one, Mapping) else None
-        if weight is None or not isinstance(one, Mapping):
+        if not weight or not isinstance(one, Mapping):
             return
         if weight > 0:
             most += _most_points(one)

@@ -51,6 +51,8 @@ def _tidied(node: Any) -> Any:
             found[meant] = found.pop(written)
     if "$comment" in node:
         found["$ref"] = f"#/$defs/{found.pop('$comment')}"
+    if "patternProperties" in node:
+        found["additionalProperties"] = False  # keys that fit no pattern are refused, not ignored
     if "properties" in node:
         found["properties"] = {name: _property(_tidied(one)) for name, one in node["properties"].items()}
     if "$defs" in node:

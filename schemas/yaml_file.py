@@ -95,7 +95,9 @@ def read_yaml(text: str, name: str) -> tuple[Any, Positions]:
     except ReaderError as error:
         reading.problems.append(_unreadable_character(text, error.position))
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # What is never closed is to be mended where it was opened, not where the file ends.
+        opened = error.context in _OPENED
+        mark = (opened and error.context_mark) or error.problem_mark or error.context_mark
         what, remedy = in_plain_words(error.context, error.problem)
         place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
         reading.problems.append(_problem(place, "yaml", what, remedy))
@@ -106,6 +108,13 @@ def read_yaml(text: str, name: str) -> tuple[Any, Positions]:
         raise FileRefused(name, _first(reading.problems))
     return reading.data, reading.positions
 
+
+_OPENED = (
+    "while scanning a quoted scalar",
+    "while scanning a simple key",
+    "while parsing a flow sequence",
+    "while parsing a flow mapping",
+)
 
 _PARSER_FAULTS = (YAMLError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
 """What the parser is known to let through on odd texts, besides its own errors."""

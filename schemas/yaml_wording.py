@@ -18,7 +18,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"could not find expected ':'",
-        "the line before this one has no colon",
+        "there is no colon after this",
         "write every entry as `key: value`, and long texts in quotes",
     ),
     (
