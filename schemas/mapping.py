@@ -15,8 +15,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from schemas.conditions import AllOf, AnyOf, ConditionRefused, Node, Not, Test, read_condition
+from schemas.condition_schema import condition_definitions
+from schemas.conditions import AllOf, AnyOf, Node, Not, Test, read_condition
 from schemas.events import EVENT_CLASSES
+from schemas.file_positions import show_key
+from schemas.json_schema import file_schema
 from schemas.mapping_checks import event_misfits, file_misfits, mapping_misfits
 from schemas.mapping_values import ColumnName, FieldValue, TextTemplate, TimeZone, listed
 from schemas.written import Misfit, Written
@@ -30,7 +33,18 @@ Encoding = Literal[
     "utf-8", "utf-16", "cp1252", "latin-1", "iso-8859-2", "iso-8859-15", "cp1250", "cp1251", "mac-roman",
     "shift_jis", "gb18030", "big5", "euc-kr",
 ]  # fmt: skip
-Delimiter = Literal[",", ";", "\t", "|"]
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+def _delimiter(written: Any) -> Any:
+    if written in _DELIMITERS:
+        return written
+    raise Misfit("this can't stand between cells", 'write ",", ";", "|" or "\\t" (a tab)', code="delimiter")
+
+
+Delimiter = Annotated[
+    str, BeforeValidator(_delimiter), WithJsonSchema({"type": "string", "enum": list(_DELIMITERS)})
+]
 
 
 def fields_in(node: Node) -> Iterable[Test]:
@@ -45,16 +59,12 @@ def fields_in(node: Node) -> Iterable[Test]:
 def _row_condition(written: Any) -> Node:
     if isinstance(written, Test | AllOf | AnyOf | Not):
         return written
-    try:
-        # Read as a part of a condition, where `event` and `account` are names of columns like any other.
-        node = read_condition({"all": [written]}).of_account
-    except ConditionRefused as error:
-        raise Misfit(error.what, error.remedy, error.path[2:], code="condition") from None
+    node = read_condition(written, "row").of_account
     for test in fields_in(node):
         operands = test.operand if isinstance(test.operand, list) else [test.operand]
         if len({_compared_as(operand) for operand in operands}) > 1:
             raise Misfit(
-                f"`{test.field}` is compared with texts and numbers at once",
+                f"`{show_key(test.field)}` is compared with texts and numbers at once",
                 'write all of them as texts, in quotes, like ["1", "2a"]',
                 (),
                 code="condition",
@@ -75,18 +85,7 @@ def compared_as(test: Test) -> str:
     return _compared_as(test.operand[0] if isinstance(test.operand, list) else test.operand)
 
 
-RowCondition = Annotated[
-    Node,
-    BeforeValidator(_row_condition),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "minProperties": 1,
-            "description": "A condition on the row: columns to a value or to an operator, "
-            "like {Pipeline: Sales, Amount: {more_than: 0}}; any, all and not nest.",
-        }
-    ),
-]
+RowCondition = Annotated[Node, BeforeValidator(_row_condition), WithJsonSchema({"$comment": "row_condition"})]
 
 
 class EventMapping(Written):
@@ -100,9 +99,9 @@ class EventMapping(Written):
     """Only rows that fulfil this become this event."""
     id: TextTemplate | None = None
     """The event's id; without it, made from the row's key."""
-    subject: FieldValue
+    subject: Annotated[FieldValue, Field(examples=['"{Account ID}"'])]
     """The account's id, like "{Account ID}"."""
-    time: FieldValue
+    time: Annotated[FieldValue, Field(examples=['{column: Close Date, format: "%d/%m/%Y"}'])]
     """When it happened, like {column: Close Date, format: "%d/%m/%Y"}."""
     data: dict[str, FieldValue] = Field(default_factory=dict, max_length=MAX_FIELDS)
     """The event's fields, with dots for what lies deeper: attributes.industry, properties.plan."""
@@ -126,7 +125,7 @@ class FileMapping(Written):
     """How the rows of one kind of file become events."""
 
     file: Annotated[
-        str, BeforeValidator(_pattern), Field(min_length=1, max_length=200, examples=["*deals.csv"])
+        str, BeforeValidator(_pattern), Field(min_length=1, max_length=200, examples=['"*deals.csv"'])
     ]
     """Which files: a pattern over the file's name, with * and ?."""
     as_: Annotated[str, Field(alias="as", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["deals"])]
@@ -147,7 +146,7 @@ class FileMapping(Written):
     time_zone: TimeZone | None = None
     encoding: Encoding | None = None
     delimiter: Delimiter | None = None
-    decimal_comma: bool | None = None
+    decimal_comma: Annotated[bool, Field(strict=True)] | None = None
     events: Annotated[list[EventMapping], Field(min_length=1, max_length=MAX_EVENTS)]
 
     @classmethod
@@ -168,7 +167,7 @@ class Mapping(Written):
     """How the files' characters are stored; Excel often writes cp1252 or utf-16."""
     delimiter: Delimiter = ","
     """What stands between the cells."""
-    decimal_comma: bool = False
+    decimal_comma: Annotated[bool, Field(strict=True)] = False
     """Numbers are written 1.234,50 rather than 1,234.50."""
     files: Annotated[list[FileMapping], Field(min_length=1, max_length=MAX_FILES)]
 
@@ -184,5 +183,17 @@ def load_mapping(text: str, name: str = "mapping.yaml") -> Mapping:
 
 def mapping_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of mapping files."""
-    schema = Mapping.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Plumbline mapping"}
+    schema = file_schema(Mapping, "Plumbline: mapping file")
+    here = {"$ref": "#/$defs/row_condition"}
+    several = {"type": "array", "minItems": 1, "items": here}
+    schema["$defs"] |= {
+        "test": condition_definitions()["test"],
+        "row_condition": {
+            "description": "On the row: columns to a value or to operators, like {Amount: {more_than: 0}}.",
+            "type": "object",
+            "minProperties": 1,
+            "properties": {"any": several, "all": several, "not": here},
+            "additionalProperties": {"$ref": "#/$defs/test"},
+        },
+    }
+    return schema

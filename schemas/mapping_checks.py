@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
 from schemas.event_fields import ATTRIBUTES, EventField, NoSuchField, event_field, fields_of, required_of
 from schemas.events import EVENT_CLASSES, PRODUCT_PREFIX, VISITOR_PREFIX, Time
-from schemas.mapping_values import carries_zone, columns_of, read_as, read_template, spelled_out
+from schemas.mapping_values import carries_zone, columns_of, read_as, read_template, spelled_out, time_format
 from schemas.written import Misfit, Path
 
 _OPTIONS = {"separator": "list", "format": "time", "time_zone": "time", "currency": "money"}
@@ -212,7 +212,7 @@ def _constant_misfits(
                     code="required",
                 )
     for constant, place in constants:
-        remedy = _unfit(constant, field)
+        remedy = _unfit(constant, field, name)
         if remedy is not None:
             yield Misfit(
                 f"this constant does not fit `{name}`, which takes {_words(field.kind)}",
@@ -222,7 +222,7 @@ def _constant_misfits(
             )
 
 
-def _unfit(constant: Any, field: EventField) -> str | None:
+def _unfit(constant: Any, field: EventField, name: str) -> str | None:
     """What to write instead, or None where the constant fits."""
     if field.choices:
         if constant in field.choices:
@@ -234,6 +234,8 @@ def _unfit(constant: Any, field: EventField) -> str | None:
     except msgspec.ValidationError:
         if field.kind == "text" and not isinstance(constant, str | list):
             return "put it in quotes"
+        if name.rsplit(".", 1)[-1] == "currency":
+            return "write three capital letters from ISO 4217, like EUR"
         return _REMEDIES.get(field.kind, "compare it with `plumbline schema events`")
     return None
 
@@ -291,7 +293,7 @@ def mapping_misfits(written: Mapping[str, Any]) -> Iterator[Misfit]:
             for path, value in _times(entry):
                 formats = value.get("format")
                 listed = formats if isinstance(formats, list) else [formats]
-                without = [one for one in listed if isinstance(one, str) and not carries_zone(one)]
+                without = [one for one in listed if _is_format(one) and not carries_zone(one)]
                 if without and value.get("time_zone") is None:
                     yield Misfit(
                         "times in this format have no offset, so they need a time zone",
@@ -299,6 +301,13 @@ def mapping_misfits(written: Mapping[str, Any]) -> Iterator[Misfit]:
                         ("files", index, *path),
                         code="time_zone",
                     )
+
+
+def _is_format(written: Any) -> TypeGuard[str]:
+    try:
+        return isinstance(time_format(written), str)
+    except Misfit:
+        return False  # its own problem, told where the format is read
 
 
 def _times(entry: Mapping[str, Any]) -> Iterable[tuple[Path, Mapping[str, Any]]]:

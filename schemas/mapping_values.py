@@ -71,7 +71,7 @@ def carries_zone(time_format: str) -> bool:
     return time_format in (_ISO, *_UNIX) or "%z" in time_format
 
 
-def _time_format(written: Any) -> Any:
+def time_format(written: Any) -> Any:
     """Refuses what would be guessed, or would depend on the machine's language. Raises Misfit."""
     if not isinstance(written, str) or written in (_ISO, *_UNIX):
         return written
@@ -137,13 +137,13 @@ def _constant(written: Any) -> Any:
 
 
 TimeZone = Annotated[str, BeforeValidator(_zone), Field(examples=["Europe/Berlin"])]
-TimeFormat = Annotated[str, BeforeValidator(_time_format)]
+TimeFormat = Annotated[str, BeforeValidator(time_format)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=300)]
 Scalar = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 TextTemplate = Annotated[
     Any,
     BeforeValidator(_template),
-    WithJsonSchema({"type": "string", "examples": ["{Deal ID}", "{Region}-{Deal ID}"]}),
+    WithJsonSchema({"type": "string", "examples": ['"{Deal ID}"', '"{Region}-{Deal ID}"']}),
 ]
 
 

@@ -161,32 +161,25 @@ def _print(imported: Imported) -> None:
 def _notes(imported: Imported) -> list[str]:
     notes: list[str] = []
     if imported.repeats:
-        notes.append(f"{imported.repeats:,} events were repeats (same id and content) and are written once")
+        notes.append(f"repeats (same id and content), written once: {imported.repeats:,}")
     if imported.clock_skipped:
         notes.append(
-            f"{imported.clock_skipped:,} times fell into an hour that the clock skipped: counted from before the jump"
+            f"times in an hour that the clock skipped, counted from before the jump: {imported.clock_skipped:,}"
         )
     if imported.clock_repeated:
         notes.append(
-            f"{imported.clock_repeated:,} times fell into an hour that the clock showed twice: the first is meant"
+            f"times in an hour that the clock showed twice, read as the first: {imported.clock_repeated:,}"
         )
     notes += [f"no file fits the mapping's entry {pattern}" for pattern in imported.unused]
     return notes
 
 
 def _print_reasons(console: Console, imported: Imported) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("rejected", "first at", "column", "what is wrong", "what to do"):
-        table.add_column(heading, overflow="fold")
     for reason in imported.reasons[:MAX_REASONS_SHOWN]:
-        table.add_row(
-            f"{reason.rows:,}",
-            escape(f"{reason.file}:{reason.first_line}"),
-            escape(reason.column),
-            escape(reason.what),
-            escape(reason.remedy),
-        )
-    console.print(table)
+        rows = f"{reason.rows:,} row{'s' if reason.rows != 1 else ''} rejected"
+        column = f", column {reason.column}" if reason.column else ""
+        console.print(escape(f"{rows}: {reason.file}:{reason.first_line}{column}: {reason.what}"))
+        console.print(escape(f"    {reason.remedy}"))
     left = len(imported.reasons) - MAX_REASONS_SHOWN
     if left > 0:
         console.print(f"and {left} more reasons")

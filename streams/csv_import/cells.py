@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -114,7 +115,9 @@ def time_reader(
     zone = ZoneInfo(time_zone) if time_zone is not None else None
     shown = " or ".join(formats)
 
-    def read(text: str) -> datetime:
+    # The events of one row mostly share their time, and exports by day repeat it: parsing is the dearest step.
+    @lru_cache(maxsize=4096)
+    def parsed(text: str) -> tuple[datetime, int, int]:
         for one in formats:
             try:
                 moment = _parse(text, one)
@@ -125,18 +128,26 @@ def time_reader(
             raise CellRefused(
                 "bad_time", f"not a time written as {shown}", "add its format to `format`, or mend the cell"
             )
+        change = (0, 0)
+        if moment.tzinfo is None:
+            if zone is None:
+                raise CellRefused(
+                    "no_zone",
+                    "the time has no offset and the mapping no time zone for it",
+                    "add `time_zone: Europe/Berlin` (yours) to the mapping",
+                )
+            moment = moment.replace(tzinfo=zone)  # fold=0: the offset from before a change of the clock
+            change = _clock_change(moment)
         try:
-            if moment.tzinfo is None:
-                if zone is None:
-                    raise CellRefused(
-                        "no_zone",
-                        "the time has no offset and the mapping no time zone for it",
-                        "add `time_zone: Europe/Berlin` (yours) to the mapping",
-                    )
-                moment = _local(moment, zone, changes)
-            return moment.astimezone(UTC)
+            return moment.astimezone(UTC), *change
         except OverflowError:
             raise CellRefused("bad_time", "the time is out of the calendar", "mend the cell") from None
+
+    def read(text: str) -> datetime:
+        moment, skipped, repeated = parsed(text)
+        changes.skipped += skipped
+        changes.repeated += repeated
+        return moment
 
     return read
 
@@ -155,12 +166,9 @@ def _seconds(text: str) -> float:
     return float(read_number(text, decimal_comma=False))
 
 
-def _local(moment: datetime, zone: ZoneInfo, changes: ClockChanges) -> datetime:
-    first = moment.replace(tzinfo=zone)  # fold=0: the offset from before the change
-    before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
-    if before is not None and after is not None and before != after:
-        if after > before:
-            changes.skipped += 1
-        else:
-            changes.repeated += 1
-    return first
+def _clock_change(moment: datetime) -> tuple[int, int]:
+    """Whether the clock skipped this time (1, 0) or showed it twice (0, 1)."""
+    before, after = moment.utcoffset(), moment.replace(fold=1).utcoffset()
+    if before is None or after is None or before == after:
+        return 0, 0
+    return (1, 0) if after > before else (0, 1)

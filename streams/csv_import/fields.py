@@ -39,6 +39,7 @@ class Reading:
         self.decimal_comma = decimal_comma
         self.time_zone = time_zone
         self.changes = changes
+        self._time_readers: dict[tuple[tuple[str, ...], str | None], Callable[[str], datetime]] = {}
 
     def moment(self, value: Value) -> Callable[[list[str]], datetime]:
         """The time of an event, in UTC."""
@@ -159,7 +160,10 @@ class Reading:
         return lambda text, _: text
 
     def _time(self, value: Value) -> Callable[[str, list[str]], datetime]:
-        read = time_reader(value.formats, value.time_zone or self.time_zone, self.changes)
+        way = (value.formats, value.time_zone or self.time_zone)
+        if way not in self._time_readers:
+            self._time_readers[way] = time_reader(*way, self.changes)
+        read = self._time_readers[way]
         return lambda text, _: read(text)
 
     def _money(self, value: Value) -> Callable[[str, list[str]], Any]:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from schemas.errors import FileRefused, Problem
 from schemas.file_positions import Path as Place
-from schemas.file_positions import problem_at, show_key
+from schemas.file_positions import Positions, problem_at, show_key
 from schemas.mapping import FileMapping, Mapping, fields_in
 from schemas.mapping_values import Value, columns_of
 from schemas.yaml_file import read_yaml
@@ -57,7 +57,7 @@ def make_plan(mapping: Mapping, text: str, name: str, paths: Sequence[Path]) -> 
     for path in _once(paths):
         fitting = [index for index, entry in enumerate(mapping.files) if fnmatchcase(path.name, entry.file)]
         if len(fitting) != 1:
-            problems.append(_no_one_entry(mapping, path, fitting))
+            problems.append(_no_one_entry(mapping, positions, path, fitting))
             continue
         index = fitting[0]
         entry = mapping.files[index]
@@ -88,19 +88,21 @@ def _once(paths: Sequence[Path]) -> list[Path]:
     return list(seen.values())
 
 
-def _no_one_entry(mapping: Mapping, path: Path, fitting: list[int]) -> Problem:
+def _no_one_entry(mapping: Mapping, positions: Positions, path: Path, fitting: list[int]) -> Problem:
     if fitting:
         patterns = " and ".join(mapping.files[index].file for index in fitting)
-        return Problem(
+        return problem_at(
+            positions,
+            ("files",),
             code="two_entries",
             what=f"{path.name} fits several entries: {patterns}",
-            where="files",
             remedy="write patterns of which only one fits",
         )
-    return Problem(
+    return problem_at(
+        positions,
+        ("files",),
         code="no_entry",
         what=f"no entry fits {path.name}",
-        where="files",
         remedy="the patterns are "
         + ", ".join(entry.file for entry in mapping.files)
         + "; add an entry, or leave the file out",
@@ -154,9 +156,8 @@ def _column_problem(columns: list[str], column: str, file: str) -> _ColumnProble
             f"{file} has the column {show_key(column)} {count} times",
             "rename all but one of them in the file",
         )
-    near = difflib.get_close_matches(column, columns, 1, 0.6) or [
-        one for one in columns if one.casefold() == column.casefold()
-    ]
+    near = [one for one in columns if _letters(one) == _letters(column)]
+    near = near or difflib.get_close_matches(column, columns, 1, 0.6)
     if near:
         remedy = f"did you mean {show_key(near[0])}?"
     else:
@@ -168,3 +169,8 @@ def _column_problem(columns: list[str], column: str, file: str) -> _ColumnProble
                 written = "\\t" if delimiter == "\t" else delimiter
                 remedy = f'the file seems to be cut otherwise: write `delimiter: "{written}"` in the mapping'
     return _ColumnProblem("no_column", f"{file} has no column {show_key(column)}", remedy)
+
+
+def _letters(name: str) -> str:
+    """deal_id, Deal ID and DealId are the same to a person."""
+    return "".join(character for character in name.casefold() if character.isalnum())
