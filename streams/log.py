@@ -100,7 +100,6 @@ class EventLog:
         self._queue: list[_Waiting] = []
         self._queue_lock = threading.Lock()
         self._write_lock = threading.Lock()
-        self._grown = threading.Condition()
         self._closed = False
 
     @property
@@ -145,12 +144,6 @@ class EventLog:
         assert mine.last_offset is not None  # noqa: S101 - written, or an error
         return mine.last_offset
 
-    def wait_beyond(self, offset: int, timeout_s: float) -> bool:
-        """Waits until a line at ``offset`` is durable; False when that did not happen in ``timeout_s`` seconds."""
-        with self._grown:
-            self._grown.wait_for(lambda: self.end > offset or self._closed, timeout_s)
-        return self.end > offset
-
     def reader(self) -> LogReader:
         """A new reader, for one thread at a time."""
         return LogReader(self)
@@ -177,8 +170,6 @@ class EventLog:
             self._closed = True
             os.close(self._file)
             os.close(self._lock_file)
-        with self._grown:
-            self._grown.notify_all()
 
     def __enter__(self) -> Self:
         return self
@@ -216,8 +207,6 @@ class EventLog:
             end += waiting.lines
             waiting.last_offset = end - 1
         self._extent = Extent(bases, end, size + len(text))
-        with self._grown:
-            self._grown.notify_all()
 
     def _cut_unfinished(self) -> None:
         """Takes back what a failed write left behind the last durable line."""

@@ -94,16 +94,6 @@ def test_a_reader_follows_the_writer_across_segments(log: EventLog) -> None:
     assert reader.read(50) == []
 
 
-def test_a_waiting_thread_is_woken_by_an_append(log: EventLog) -> None:
-    woken: list[bool] = []
-    waiting = threading.Thread(target=lambda: woken.append(log.wait_beyond(0, timeout_s=30)))
-    waiting.start()
-    log.append([b"x"])
-    waiting.join(30)
-    assert woken == [True]
-    assert not log.wait_beyond(1, timeout_s=0)
-
-
 def test_appenders_in_many_threads_keep_their_own_order_and_share_syncs(
     log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
