@@ -103,12 +103,13 @@ class EmbeddedService:
             on_result=self.metrics.delivery_result,
         )
         self._grown = asyncio.Event()
+        self._idle = asyncio.Event()
         self._stopping = asyncio.Event()
         self._alive = False
         self.url = ""
         """where it listens, once ``run`` has called ``started``"""
 
-    async def run(self, started: Callable[[], None] = lambda: None) -> None:
+    async def run(self, started: Callable[[], object] = lambda: None) -> None:
         """Serves until ``stop``. ``started`` is called when requests are taken. Raises OSError when the address is
         taken, and whatever ends the pipeline (Fenced, StateRefused, a full disk)."""
         loop = asyncio.get_running_loop()
@@ -138,6 +139,16 @@ class EmbeddedService:
             thread.shutdown()
             self._engine.close()
 
+    async def delivered(self) -> None:
+        """Returns when all events are processed and no delivery waits for its first attempt."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._idle.wait()
+            backlog = await loop.run_in_executor(None, self._dispatcher.backlog)
+            if not any(each.waiting or each.sending for each in backlog.values()):
+                return
+            await asyncio.sleep(IDLE_S / 4)
+
     def stop(self) -> None:
         """Ends ``run``. To be called on the event loop's thread."""
         self._stopping.set()
@@ -148,8 +159,10 @@ class EmbeddedService:
             while not self._stopping.is_set():
                 self._grown.clear()
                 if await loop.run_in_executor(thread, self._turn):
+                    self._idle.clear()
                     self._dispatcher.wake()
                     continue
+                self._idle.set()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._grown.wait(), IDLE_S)
         finally:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -71,22 +72,26 @@ def serve(settings: Settings, icps: list[ICP]) -> None:
 
     async def main() -> None:
         service = EmbeddedService(settings, icps)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, service.stop)
-
-        def started() -> None:
-            click.echo(f"plumbline listens on {service.url}  (open it in a browser; Ctrl-C ends)")
-
-        try:
-            await service.run(started)
-        except OSError as error:
-            raise PlumblineError(
-                f"{settings.listen} can't be listened on: {error.strerror or error}",
-                remedy="end what uses the port, or choose another with --listen 127.0.0.1:PORT",
-            ) from None
+        await serve_until_signal(
+            service,
+            lambda: click.echo(f"plumbline listens on {service.url}  (open it in a browser; Ctrl-C ends)"),
+        )
 
     uvloop.run(main())
+
+
+async def serve_until_signal(service: EmbeddedService, started: Callable[[], object]) -> None:
+    """Runs ``service`` until it is stopped, by SIGINT or SIGTERM too; calls ``started`` when it takes requests."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, service.stop)
+    try:
+        await service.run(started)
+    except OSError as error:
+        raise PlumblineError(
+            f"{service.settings.listen} can't be listened on: {error.strerror or error}",
+            remedy="end what uses the port, or choose another with --listen 127.0.0.1:PORT",
+        ) from None
 
 
 def _drain(settings: Settings, icps: list[ICP]) -> None:
