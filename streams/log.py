@@ -72,35 +72,43 @@ class EventLog:
     """The log in ``directory``, opened for appending and reading. All methods may be called from any thread.
 
     ``check_from`` is the offset from which the sequence of segments is checked when opening: what a store has read
-    already need not be read again for that. Raises LogInUse, LogRefused and OSError.
+    already need not be read again for that. Raises LogInUse and LogRefused.
     """
 
     def __init__(self, directory: Path, *, segment_bytes: int = SEGMENT_BYTES, check_from: int = 0) -> None:
         self.directory = directory
         self._segment_bytes = segment_bytes
-        if not directory.exists():
-            directory.mkdir(parents=True)
-            sync_directory(directory.parent)
-        self._lock_file = _lock(directory)
         try:
-            bases = find_segments(directory)
-            check_sequence(directory, bases, check_from)
-            if bases:
-                lines, size = mend_tail(directory / segment_name(bases[-1]))
-                self._file = _open_segment(directory, bases[-1])
-            else:
-                bases, lines, size = [0], 0, 0
-                self._file = _open_segment(directory, 0)
-                sync_directory(directory)
-        except BaseException:
-            os.close(self._lock_file)
-            raise
+            self._lock_file = _lock(directory)
+            bases, lines, size = self._open(check_from)
+        except OSError as error:
+            raise LogRefused(
+                f"the event log can't be opened: {os.strerror(error.errno or 0)}",
+                remedy="see that the service may read and write in data_dir, and that its disk works",
+            ) from error
         self._extent = Extent(tuple(bases), bases[-1] + lines, size)
         self._tail_is_clean = True
         self._queue: list[_Waiting] = []
         self._queue_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._closed = False
+
+    def _open(self, check_from: int) -> tuple[list[int], int, int]:
+        """(base offsets, lines and bytes of the last segment), with that segment open for appending."""
+        try:
+            bases = find_segments(self.directory)
+            check_sequence(self.directory, bases, check_from)
+            if bases:
+                lines, size = mend_tail(self.directory / segment_name(bases[-1]))
+                self._file = _open_segment(self.directory, bases[-1])
+            else:
+                bases, lines, size = [0], 0, 0
+                self._file = _open_segment(self.directory, 0)
+                sync_directory(self.directory)
+        except BaseException:
+            os.close(self._lock_file)
+            raise
+        return bases, lines, size
 
     @property
     def start(self) -> int:
@@ -239,6 +247,9 @@ class EventLog:
 
 
 def _lock(directory: Path) -> int:
+    if not directory.exists():
+        directory.mkdir(parents=True)
+        sync_directory(directory.parent)
     file = os.open(directory / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

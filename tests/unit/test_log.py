@@ -212,6 +212,13 @@ def test_only_one_writer_at_a_time(log: EventLog) -> None:
     EventLog(log.directory).close()
 
 
+def test_a_directory_that_can_not_be_one_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("a file")
+    with pytest.raises(LogRefused, match="Not a directory") as refused:
+        EventLog(tmp_path / "log")
+    assert "data_dir" in refused.value.remedy
+
+
 def test_a_closed_log_takes_nothing(log: EventLog) -> None:
     log.close()
     log.close()
