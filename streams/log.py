@@ -45,6 +45,8 @@ _log = structlog.get_logger(__name__)
 class LogInUse(PlumblineError):
     """Another process writes to this log."""
 
+    exit_code = 3
+
 
 class LogUnwritable(PlumblineError):
     """The lines could not be made durable; none of them is kept. Trying again later may work."""
