@@ -20,8 +20,8 @@ SIGNALS: dict[str, type[Signal]] = {
 }
 
 
-def configured_signals(settings: DriftSettings) -> dict[str, Signal]:
-    """All signals as the settings want them, by name. They share one budget of false alarms: each may have as many
-    monitors as it may have segments."""
+def signals(settings: DriftSettings) -> list[Signal]:
+    """All signals as the settings want them. They share one budget of false alarms: each may have as many monitors as it
+    may have segments."""
     monitors = settings.max_segments * len(SIGNALS)
-    return {name: signal.configured(settings, monitors) for name, signal in SIGNALS.items()}
+    return [signal.configured(settings, monitors) for signal in SIGNALS.values()]

@@ -1,4 +1,4 @@
-"""When a share fell: the likeliest week, and the weeks that can't be ruled out.
+"""When a share fell (or rose): the likeliest week, and the weeks that can't be ruled out.
 
 A detector's own restart point dates a change against the bound of the baseline, which lies below the rate that was really
 there; a weak change is then dated far too late and looks too strong. Here the whole watched stretch is weighed against
@@ -62,6 +62,13 @@ def date_fall(n: int, ones: int, weeks: Sequence[Week], restart: ChangeEstimate)
     best, since, seen, seen_ones = max(likelihoods)
     possible = [start for likelihood, start, _, _ in likelihoods if best - likelihood <= DISTANCE]
     return Dated(since, min(possible), max(possible), seen, seen_ones)
+
+
+def date_rise(weeks: Sequence[Week], restart: ChangeEstimate) -> Dated:
+    """Dates a rise within ``weeks``: a fall of the zeros."""
+    mirrored = [Week(week.start, week.n, week.n - week.ones, 0.0) for week in weeks]
+    dated = date_fall(0, 0, mirrored, ChangeEstimate(restart.since, restart.n, restart.n - restart.total))
+    return Dated(dated.since, dated.earliest, dated.latest, dated.n, dated.n - dated.ones)
 
 
 def share_since(dated: Dated, n: int, ones: int, weeks: Sequence[Week]) -> Interval:

@@ -6,6 +6,7 @@ Association 50 (1955). The two add up to the change exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ class MixSplit(Struct, frozen=True, kw_only=True):
     rate: float
     weights: dict[str, tuple[float, float]]
     rates: dict[str, float]
+    rate_z: float
+    """ones observed after, minus those expected if each part still had its rate from before, in standard errors"""
 
     @property
     def mix_share(self) -> float | None:
@@ -36,7 +39,7 @@ def split_change(before: Counts, after: Counts) -> MixSplit | None:
     n_before, n_after = sum(n for n, _ in before.values()), sum(n for n, _ in after.values())
     if not n_before or not n_after:
         return None
-    mix = 0.0
+    mix = expected = variance = 0.0
     weights, rates = {}, {}
     for part in sorted({*before, *after}):
         (n0, ones0), (n1, ones1) = before.get(part, (0, 0)), after.get(part, (0, 0))
@@ -46,6 +49,10 @@ def split_change(before: Counts, after: Counts) -> MixSplit | None:
         rate1 = ones1 / n1 if n1 else ones0 / n0
         weight0, weight1 = n0 / n_before, n1 / n_after
         mix += (weight1 - weight0) * (rate0 + rate1) / 2
+        expected += n1 * rate0
+        variance += n1 * rate0 * (1 - rate0) * (1 + (n1 / n0 if n0 else 0.0))
         rates[part] = (weight0 + weight1) / 2 * (rate1 - rate0)
         weights[part] = (weight0, weight1)
-    return MixSplit(mix=mix, rate=sum(rates.values()), weights=weights, rates=rates)
+    surplus = sum(ones for _, ones in after.values()) - expected
+    rate_z = surplus / math.sqrt(variance) if variance else 0.0
+    return MixSplit(mix=mix, rate=sum(rates.values()), weights=weights, rates=rates, rate_z=rate_z)

@@ -227,7 +227,7 @@ class ConversionGap:
         missing = paid.missing
         if kept.watch is None and CONVERSION_SEEN not in state.recorded_from:
             missing = f"a first conversion, {missing}"
-        since = kept.fall.dated.since if kept.fall else kept.recovery.since if kept.recovery else None
+        since = kept.fall.dated.since if kept.fall else kept.recovery.dated.since if kept.recovery else None
         return Verdict(
             signal=self.name,
             segment=name,

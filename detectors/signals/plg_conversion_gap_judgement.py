@@ -10,6 +10,8 @@ Rules:
 
 from __future__ import annotations
 
+import math
+
 from detectors.sequential.binomial_interval import interval
 from detectors.signals import plg_conversion_gap_words as words
 from detectors.signals.contract import ALL
@@ -53,9 +55,12 @@ def judge(state: GapState, name: str, change: Change | None, at: float, horizon_
     segment.standing = "drifting"
     found = finding(state, name, horizon_days)
     out: Alerts = [_drifting(state, name, found, at)]
-    if found.market_wide:
-        what = words.what_market_wide(found)
-        out.append(_notice(segment, name, "market-wide", at, what, words.MEANS_MARKET_WIDE))
+    whole = state.segments[ALL]
+    # It may show only when the sources follow one by one, after the whole.
+    if found.market_wide and state.market_wide_episode != whole.paid.state.episode:
+        state.market_wide_episode = whole.paid.state.episode
+        what = words.what_market_wide(finding(state, ALL, horizon_days))
+        out.append(_notice(whole, ALL, "market-wide", at, what, words.MEANS_MARKET_WIDE))
     return out
 
 
@@ -109,7 +114,7 @@ def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
     if paid.fall is not None:
         since, margin = paid.fall.dated.since, paid.fall.margin_days
     elif paid.recovery is not None:
-        since = paid.recovery.since
+        since = paid.recovery.dated.since
     weeks_from = _nearest_week(since)
     split = split_change(state.composition, composition(state, weeks_from)) if name == ALL else None
     return words.Finding(
@@ -123,7 +128,7 @@ def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
         activated_now=_since(segment.activated, since),
         growth=_growth(segment, since),
         split=split,
-        market_wide=name == ALL and paid.fall is not None and _market_wide(state),
+        market_wide=paid.fall is not None and _market_wide(state),
     )
 
 
@@ -185,7 +190,8 @@ def _since(monitor: ShareMonitor, since: float) -> Interval | None:
 
 
 def _growth(segment: Segment, since: float) -> float | None:
-    """Sign-ups a day since then over those in the baseline stretch, by whole weeks; None without such weeks."""
+    """Sign-ups a day since then over those in the baseline stretch, by whole weeks; 1 where the difference may be
+    chance, None without such weeks."""
     watch, signed_up = segment.paid.state.watch, segment.activated.state
     if watch is None:
         return None
@@ -195,7 +201,9 @@ def _growth(segment: Segment, since: float) -> float | None:
     after, _ = total(signed_up.weeks, after_from, after_to)
     if not before or not after:
         return None
-    return (after / (after_to - after_from)) / (before / (before_to - before_from))
+    growth = (after / (after_to - after_from)) / (before / (before_to - before_from))
+    standard_error = math.sqrt(1 / before + 1 / after)
+    return growth if abs(math.log(growth)) > 2 * standard_error else 1.0
 
 
 def _nearest_week(at: float) -> float:

@@ -1,7 +1,7 @@
 """What the drift half of plg.conversion_gap keeps, and how it is stored.
 
 One state holds all segments: they share the left edge, the roster of segments and the split into mix and rate, none of
-which could be known to a state that saw one segment only (docs/decisions/0020-drift-state-by-signal.md).
+which could be known to a state that saw one segment only (docs/decisions/drift-state-by-signal.md).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class StoredState(Struct, kw_only=True):
     roster: Roster
     recorded_from: dict[str, float]
     composition: dict[str, tuple[int, int]]
+    market_wide_episode: int
     segments: dict[str, StoredSegment]
 
 
@@ -72,13 +73,15 @@ class Segment:
 
 class GapState:
     """``recorded_from``: measure -> from when on its ones are recorded at all. ``composition``: segment -> (accounts,
-    converted) in the baseline stretch of ``all``."""
+    converted) in the baseline stretch of ``all``. ``market_wide_episode``: the last episode of ``all`` that was told to be
+    market-wide."""
 
     def __init__(self, promise: Promise, stored: StoredState | None = None) -> None:
         self.promise = promise
         self.roster = stored.roster if stored else Roster([], False)
         self.recorded_from = stored.recorded_from if stored else {}
         self.composition = stored.composition if stored else {}
+        self.market_wide_episode = stored.market_wide_episode if stored else 0
         kept = stored.segments if stored else {}
         self.segments = {name: Segment(promise, segment) for name, segment in kept.items()}
         self.segment(ALL)
@@ -98,6 +101,7 @@ class GapState:
             roster=self.roster,
             recorded_from=self.recorded_from,
             composition=self.composition,
+            market_wide_episode=self.market_wide_episode,
             segments={name: segment.stored() for name, segment in sorted(self.segments.items())},
         )
         return msgspec.msgpack.encode((STATE_VERSION, stored))

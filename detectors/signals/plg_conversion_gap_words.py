@@ -12,6 +12,9 @@ from schemas.duration import DAY
 
 MOSTLY = 2 / 3
 """A part of the change from which on it is said to be the cause."""
+SURE_RATE = -3.0
+"""Standard errors by which the sources' own rates must have fallen to be blamed. Not 2: the stretch since the change was
+searched for, which makes any fall in it look stronger."""
 WORTH_SAYING = 0.10
 """A growth of sign-ups below this is not mentioned."""
 
@@ -43,26 +46,32 @@ def what_drifting(f: Finding) -> str:
         sentences.append(
             f"Sign-ups grew by {percent(f.growth - 1)} meanwhile, which {'hid it' if hid else 'hides a part of it'}."
         )
-    share = f.split.mix_share if f.split is not None else None
-    if share is not None:
-        sentences.append(_mix(share))
+    if f.split is not None and f.split.mix_share is not None:
+        sentences.append(_mix(f.split.mix_share, f.split.rate_z <= SURE_RATE))
     return " ".join(sentences)
 
 
-def _mix(share: float) -> str:
+def _mix(share: float, rate_sure: bool) -> str:
     if share <= 0.02:
         return "None of the fall is mix: the same sources convert less than before."
     if share >= 0.98:
         return "All of the fall is mix: each source converts as before, but more comes from those that convert less."
-    return (
-        f"About {percent(share)} of the fall is mix (more comes from sources that convert less), "
-        f"{percent(1 - share)} is rate (the same sources convert less)."
+    rest = (
+        "is rate (the same sources convert less)"
+        if rate_sure
+        else "may be chance (no source surely converts less)"
     )
+    return f"About {percent(share)} of the fall is mix (more comes from sources that convert less), {percent(1 - share)} {rest}."
+
+
+def _is_mix(split: MixSplit | None) -> bool:
+    if split is None or split.mix_share is None or split.mix >= 0:
+        return False
+    return split.mix_share >= MOSTLY or split.rate_z > SURE_RATE
 
 
 def means_drifting(f: Finding) -> str:
-    share = f.split.mix_share if f.split is not None else None
-    if share is not None and share >= MOSTLY:
+    if _is_mix(f.split):
         meaning = "Other people are drawn than before: each source still brings what it brought, in other proportions."
     elif f.market_wide:
         meaning = (
@@ -87,7 +96,7 @@ def check_drifting(f: Finding) -> str:
     since, split = day(f.since), f.split
     if split is None or split.mix_share is None:
         return f"Check first what drew {_these(f.segment)} since {since}, and what they ask in their first tickets."
-    if split.mix_share >= MOSTLY:
+    if _is_mix(split):
         growth = {part: after - before for part, (before, after) in split.weights.items()}
         grown = sorted((part for part in growth if growth[part] > 0), key=lambda part: -growth[part])[:2]
         parts = [

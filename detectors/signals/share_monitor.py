@@ -24,7 +24,7 @@ from detectors.sequential.bernoulli_mixture import (
 )
 from detectors.sequential.binomial_interval import interval
 from detectors.signals.baseline import ONES_FOR_PRECISION, Baseline, freeze, heterogeneity, precise_enough
-from detectors.signals.dating import Dated, date_fall, share_since
+from detectors.signals.dating import Dated, date_fall, date_rise, share_since
 from detectors.signals.weeks import Week, count_in, flow_per_day, merge, total, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
@@ -72,10 +72,12 @@ class Fall(Struct, array_like=True):
 
 
 class Recovery(Struct, array_like=True):
-    """The end of the last episode: when it was noticed, and from when on the share was back (Unix seconds)."""
+    """The end of the last episode: when it was noticed (Unix seconds), when it began, and all that was seen since."""
 
     at: float
-    since: float
+    dated: Dated
+    n: int
+    ones: int
 
 
 class MonitorState(Struct, kw_only=True):
@@ -125,8 +127,11 @@ class ShareMonitor:
             week.statistic = statistic
         if state.fall is not None:
             return self._await_recovery(watch, state.fall, ones, began, at)
-        if state.recovery is not None and at - state.recovery.at > RECOVERED_DAYS * DAY:
-            state.recovery = None
+        if state.recovery is not None:
+            state.recovery.n += 1
+            state.recovery.ones += ones
+            if at - state.recovery.at > RECOVERED_DAYS * DAY:
+                state.recovery = None
         return self._find_fall(watch) if statistic >= watch.threshold else None
 
     def relearn(self) -> None:
@@ -181,10 +186,9 @@ class ShareMonitor:
             return share_since(state.fall.dated, state.fall.n, state.fall.ones, state.weeks)
         if not state.weeks:
             return None
-        since = state.weeks[-1].start - (RECENT_WEEKS - 1) * WEEK
         if state.recovery is not None:
-            since = max(since, week_start(state.recovery.since))
-        n, ones = total(state.weeks, since)
+            return share_since(state.recovery.dated, state.recovery.n, state.recovery.ones, state.weeks)
+        n, ones = total(state.weeks, state.weeks[-1].start - (RECENT_WEEKS - 1) * WEEK)
         return interval(ones, n) if n else None
 
     @property
@@ -269,9 +273,11 @@ class ShareMonitor:
         needed = min(max(watch.baseline.per_day * YEAR_DAYS, LOWEST_THRESHOLD), HIGHEST_THRESHOLD)
         if change is None or detector.statistic(fall.recovery) < needed:
             return None
-        if interval(int(change.total), change.n).high < watch.baseline.low:
+        weeks = [week for week in self.state.weeks if week.start >= fall.dated.since]
+        back = date_rise(weeks, change)
+        if share_since(back, back.n, back.ones, weeks).high < watch.baseline.low:
             return None
-        self.state.fall, self.state.recovery = None, Recovery(at, change.since)
+        self.state.fall, self.state.recovery = None, Recovery(at, back, back.n, back.ones)
         self._recovery_detector = None
         watch.detection = self._for_falls(watch).new_state()
         return "recovered"

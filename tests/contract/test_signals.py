@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from detectors.catalogue import SIGNALS, configured_signals
+from detectors.catalogue import signals
 from detectors.checks import (
     SIGNAL_CHECKS,
     Broken,
@@ -23,14 +23,25 @@ from schemas.settings import DriftSettings
 
 
 @pytest.mark.parametrize("check", SIGNAL_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", SIGNALS)
-def test_contract(name: str, check: Callable[[Signal], None]) -> None:
-    check(configured_signals(DriftSettings())[name])
+@pytest.mark.parametrize("signal", signals(DriftSettings()), ids=lambda signal: signal.name)
+def test_contract(signal: Signal, check: Callable[[Signal], None]) -> None:
+    check(signal)
 
 
-def test_all_signals_share_one_budget() -> None:
-    settings = DriftSettings(max_segments=5)
-    assert set(configured_signals(settings)) == set(SIGNALS)
+def test_signals_have_names_of_their_own() -> None:
+    names = [signal.name for signal in signals(DriftSettings())]
+    assert len(set(names)) == len(names) > 0
+
+
+def test_more_segments_share_the_same_budget() -> None:
+    thresholds = []
+    for most in (4, 8):
+        (gap,) = [s for s in signals(DriftSettings(max_segments=most)) if s.name == ConversionGap.name]
+        state = gap.new_state()
+        for observation in gap.healthy_example():
+            gap.step(state, observation)
+        thresholds.append(gap.verdicts(state)[0].threshold)
+    assert thresholds[1] == pytest.approx(2 * thresholds[0])
 
 
 class ChangesItsInput(ConversionGap):
