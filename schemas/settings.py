@@ -144,6 +144,8 @@ class Settings(Written):
     """Larger requests are refused, also when they were compressed."""
     max_lag_events: Annotated[Whole, Field(ge=1)] = 1_000_000
     """The gateway answers 429 while more events than this wait to be processed."""
+    batch_events: Annotated[Whole, Field(ge=1, le=100_000)] = 10_000
+    """Events that go into one commit, at most: fewer use less memory, more go faster."""
     tokens: list[Token] = Field(default_factory=list, max_length=MAX_ENTRIES)
     """Who may write and read. Without any, only this machine can."""
     endpoints: list[Endpoint] = Field(default_factory=list, max_length=MAX_ENTRIES)

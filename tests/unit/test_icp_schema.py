@@ -112,7 +112,8 @@ def test_every_key_has_a_description_for_the_editor(schema: dict[str, Any]) -> N
     parts = {name: part for name, part in schema["$defs"].items() if name not in conditions}
     for name, part in {"": schema, **parts}.items():
         for key, field in part.get("properties", {}).items():
-            assert field.get("description"), f"{name}.{key}"
+            referred = schema["$defs"].get(field.get("$ref", "").removeprefix("#/$defs/"), {})
+            assert field.get("description") or referred.get("description"), f"{name}.{key}"
 
 
 def test_defaults_and_examples_are_as_people_write_them() -> None:
