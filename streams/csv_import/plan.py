@@ -158,6 +158,7 @@ def _column_problem(columns: list[str], column: str, file: str) -> _ColumnProble
         )
     near = [one for one in columns if _letters(one) == _letters(column)]
     near = near or difflib.get_close_matches(column, columns, 1, 0.6)
+    near = near or [one for one in columns if _letters(column) and _letters(column) in _letters(one)]
     if near:
         remedy = f"did you mean {show_key(near[0])}?"
     else:
