@@ -156,20 +156,22 @@ def _column_problem(columns: list[str], column: str, file: str) -> _ColumnProble
             f"{file} has the column {show_key(column)} {count} times",
             "rename all but one of them in the file",
         )
+    return _ColumnProblem("no_column", f"{file} has no column {show_key(column)}", _instead(columns, column))
+
+
+def _instead(columns: list[str], column: str) -> str:
+    if len(columns) == 1:
+        delimiter = next((one for one in (";", "\t", "|", ",") if one in columns[0]), None)
+        if delimiter is not None:
+            written = "\\t" if delimiter == "\t" else delimiter
+            return f'the file seems to be cut otherwise: write `delimiter: "{written}"` in the mapping'
     near = [one for one in columns if _letters(one) == _letters(column)]
     near = near or difflib.get_close_matches(column, columns, 1, 0.6)
     near = near or [one for one in columns if _letters(column) and _letters(column) in _letters(one)]
     if near:
-        remedy = f"did you mean {show_key(near[0])}?"
-    else:
-        shown = ", ".join(show_key(one) for one in columns[:MAX_SHOWN] if one)
-        remedy = f"it has: {shown}" + (", ..." if len(columns) > MAX_SHOWN else "")
-        if len(columns) == 1:
-            delimiter = next((one for one in (";", "\t", "|", ",") if one in columns[0]), None)
-            if delimiter is not None:
-                written = "\\t" if delimiter == "\t" else delimiter
-                remedy = f'the file seems to be cut otherwise: write `delimiter: "{written}"` in the mapping'
-    return _ColumnProblem("no_column", f"{file} has no column {show_key(column)}", remedy)
+        return f"did you mean {show_key(near[0])}?"
+    shown = ", ".join(show_key(one) for one in columns[:MAX_SHOWN] if one)
+    return f"it has: {shown}" + (", ..." if len(columns) > MAX_SHOWN else "")
 
 
 def _letters(name: str) -> str:

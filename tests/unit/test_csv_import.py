@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 
 from schemas.errors import FileRefused, PlumblineError
 from schemas.events import decode_event
+from schemas.mapping import load_mapping
+from streams.csv_import.importing import run_import
+from streams.csv_import.plan import make_plan
 from tests.unit.csv_importing import NOW, Outcome, import_files, profiles, values_of
 
 DEALS = """
@@ -83,6 +88,15 @@ def test_the_same_import_gives_the_same_bytes(tmp_path: Path) -> None:
     first = imported(tmp_path).output.read_bytes()
     second = import_files(tmp_path, DEALS, {"deals-march.csv": HEADER + ROWS, "accounts.csv": ACCOUNTS})
     assert second.output.read_bytes() == first
+
+
+def test_a_file_given_twice_is_read_once(tmp_path: Path) -> None:
+    imported(tmp_path)
+    mapping = load_mapping(DEALS)
+    twice = [tmp_path / "accounts.csv", tmp_path / ".." / tmp_path.name / "accounts.csv"]
+    plan = make_plan(mapping, DEALS, "m", twice)
+    assert [file.path for file in plan.files] == twice[:1]
+    assert plan.unused == ["*deals*.csv"]
 
 
 def test_ids_stay_when_the_file_is_renamed_grows_or_has_other_columns(tmp_path: Path) -> None:
@@ -196,10 +210,6 @@ def test_the_output_must_be_no_input_and_its_folder_must_be_there(tmp_path: Path
     mapping = profiles("'{v}'").replace('"*.csv"', '"*"')
     with pytest.raises(PlumblineError, match="read and written at once"):
         import_files(tmp_path, mapping, {"events.jsonl": "id,at,v\n"})
-    from schemas.mapping import load_mapping
-    from streams.csv_import.importing import run_import
-    from streams.csv_import.plan import make_plan
-
     loaded = load_mapping(mapping)
     plan = make_plan(loaded, mapping, "m", [tmp_path / "events.jsonl"])
     with pytest.raises(PlumblineError, match="can't be written"):
@@ -220,9 +230,6 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 def test_whatever_the_cells_hold_rows_add_up_and_events_are_sound(
     tmp_path: Path, rows: list[tuple[str, str, str]]
 ) -> None:
-    import csv
-    import io
-
     text = io.StringIO()
     csv.writer(text).writerows([("id", "at", "v"), *rows])
     outcome = import_files(tmp_path, profiles("'{v}'"), {"a.csv": text.getvalue()})

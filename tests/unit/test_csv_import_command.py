@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.mapping import EventMapping, FileMapping, Mapping
+from schemas.mapping_values import Value
+
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "examples" / "import"
 
@@ -128,9 +131,6 @@ def test_the_guide_shows_the_samples_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_guide_names_every_key_of_a_mapping() -> None:
-    from schemas.mapping import EventMapping, FileMapping, Mapping
-    from schemas.mapping_values import Value
-
     guide = (ROOT / "docs" / "import.md").read_text()
     reference = guide[guide.index("## Reference") :]
     for model in (Mapping, FileMapping, EventMapping, Value):

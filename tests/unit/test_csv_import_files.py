@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import FileRefused, PlumblineError
+from streams.csv_import.tables import Table
 from tests.unit.csv_importing import import_files, profiles, values_of
 
 HEADER = "id,at,v\n"
@@ -123,7 +124,5 @@ def test_the_rejects_file_holds_no_formula(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    from streams.csv_import.tables import Table
-
     with pytest.raises(PlumblineError, match="can't be read"):
         Table(tmp_path / "none.csv", encoding="utf-8", delimiter=",")
