@@ -17,6 +17,9 @@ from pydantic_core import ErrorDetails
 from schemas.errors import Problem
 from schemas.file_positions import Path, Positions, problem_at, show_key
 
+MAX_FINDINGS = 1000
+"""More are not looked at: a person mends the first ones, and a machine's file must not keep us busy."""
+
 
 def problems_of(
     model: type[BaseModel], error: ValidationError, data: Any, positions: Positions
@@ -24,7 +27,7 @@ def problems_of(
     """All problems in ``error``, which validating ``data`` as ``model`` has raised."""
     found = [
         _Finding(model, one, raised, positions)
-        for one in error.errors(include_url=False)
+        for one in error.errors(include_url=False)[:MAX_FINDINGS]
         for raised in _raised(one)
     ]
     misspelt = {(*finding.path[:-1], finding.meant) for finding in found if finding.meant is not None}

@@ -6,7 +6,6 @@ skipped: that has been said already. "Can never happen" is only said where it is
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -14,10 +13,15 @@ from typing import Any, Literal
 
 from schemas.condition_fields import PROFILE, fields_of, find
 from schemas.conditions import AllOf, Condition, ConditionRefused, Test, read_condition
-from schemas.duration import DAY
 from schemas.file_positions import show_key
+from schemas.icp_reach import (
+    entries_of,
+    fit_that_is_never_high,
+    number_of,
+    score_that_is_never_reached,
+    seconds_of,
+)
 from schemas.written import Misfit
-from schemas.written_values import read_duration
 
 TicketKind = Literal[
     "basic_comprehension", "advanced_how_to", "integration", "bug", "billing", "request", "other"
@@ -26,7 +30,6 @@ TicketKind = Literal[
 FADINGS = ("half_life", "linear", "steps", "lasts")
 
 AMOUNT = re.compile(r"^(\d{1,15}(?:\.\d{1,2})?) ([A-Z]{3})$")
-_ROUNDING = 1e-9
 
 
 def amount(written: Any) -> str:
@@ -62,7 +65,7 @@ def trigger(written: Mapping[str, Any]) -> Iterator[Misfit]:
     yield from _fading(written)
     yield from _steps(written.get("steps"))
     yield from _count(written)
-    weight, cap = _number(written.get("weight")), _number(written.get("daily_cap"))
+    weight, cap = number_of(written.get("weight")), number_of(written.get("daily_cap"))
     if weight is not None and cap is not None and 0 < cap < abs(weight):
         yield Misfit(
             f"the daily cap of {cap:g} is smaller than one event's weight of {weight:g}",
@@ -98,7 +101,7 @@ def _steps(steps: Any) -> Iterator[Misfit]:
     for number, step in enumerate(steps):
         if not isinstance(step, Mapping):
             continue
-        until, share = _seconds(step.get("until")), _number(step.get("share"))
+        until, share = seconds_of(step.get("until")), number_of(step.get("share"))
         if until is not None and before[0] is not None and until <= before[0]:
             yield Misfit(
                 "a step must end later than the one before it",
@@ -175,8 +178,8 @@ def _possible_values(condition: Condition, field: str) -> int | None:
 
 
 def alert_rules(written: Mapping[str, Any]) -> Iterator[Misfit]:
-    threshold = _number(written.get("trigger_at_least", 40))
-    rearm = _number(written.get("rearm_below", 25))
+    threshold = number_of(written.get("trigger_at_least", 40))
+    rearm = number_of(written.get("rearm_below", 25))
     if threshold is not None and rearm is not None and rearm >= threshold:
         stands = "rearm_below" in written
         yield Misfit(
@@ -199,82 +202,8 @@ def variant(written: Mapping[str, Any]) -> Iterator[Misfit]:
         yield from _twice(written, part, key)
     alert = written.get("alert", {})
     rules = alert if isinstance(alert, Mapping) else None
-    yield from _fit_total(written, rules)
-    yield from _reachable(written, rules)
-
-
-def _fit_total(written: Mapping[str, Any], rules: Mapping[str, Any] | None) -> Iterator[Misfit]:
-    weights = [_number(rule.get("weight")) for _, rule in _items(written, "fit")]
-    known = [weight for weight in weights if weight is not None and weight > 0]
-    total = math.fsum(known)
-    if total > 100 + _ROUNDING:
-        yield Misfit(
-            f"the weights of `fit` add up to {total:g}, which is more than 100",
-            f"lower them by {total - 100:g} in all",
-            ("fit",),
-            code="fit_total",
-            on_key=True,
-        )
-    needed = _number(rules.get("fit_at_least", 60)) if rules is not None else None
-    complete = bool(known) and len(known) == len(written.get("fit", ()))
-    if complete and needed is not None and total < needed - _ROUNDING:
-        stands = rules is not None and "fit_at_least" in rules
-        yield Misfit(
-            f"`fit_at_least` is {needed:g}{'' if stands else ' unless you say otherwise'}, but all weights of `fit` "
-            f"add up to only {total:g}: fit is never high",
-            f"write fit_at_least: {total:g} or less under alert, or raise the weights",
-            ("alert", "fit_at_least") if stands else ("fit",),
-            code="never",
-            on_key=not stands,
-        )
-
-
-def _reachable(written: Mapping[str, Any], rules: Mapping[str, Any] | None) -> Iterator[Misfit]:
-    """No score can be higher than all positive triggers at their daily caps, each for as long as it lasts."""
-    threshold = _number(rules.get("trigger_at_least", 40)) if rules is not None else None
-    triggers = written.get("triggers")
-    if threshold is None or not isinstance(triggers, list) or not triggers:
-        return
-    most = 0.0
-    for one in triggers:
-        weight = _number(one.get("weight")) if isinstance(one, Mapping) else None
-        if not weight or not isinstance(one, Mapping):
-            return
-        if weight > 0:
-            most += _most_points(one)
-    if most >= threshold:
-        return
-    if most == 0.0:
-        what = "all triggers have negative weights, so no alert can ever go out"
-        remedy = "add a trigger that speaks for calling"
-    else:
-        what = f"with their daily caps the triggers never add up to {threshold:g} (at most {most:.0f})"
-        remedy = "raise the daily caps, or lower trigger_at_least"
-    yield Misfit(what, remedy, ("triggers",), code="never", on_key=True)
-
-
-def _most_points(written: Mapping[str, Any]) -> float:
-    """An upper bound of one trigger's contribution, in points; infinite without a daily cap.
-
-    Two capped days can touch (the end of one, the beginning of the next); from then on each day adds one cap to what
-    is left of those before.
-    """
-    cap = _number(written.get("daily_cap"))
-    if cap is None:
-        return math.inf
-    half_life = _seconds(written.get("half_life"))
-    if half_life is not None:
-        kept = 2.0 ** (-DAY / half_life)
-        return cap * (1.0 + 1.0 / (1.0 - kept)) if kept < 1.0 else math.inf
-    steps = written.get("steps")
-    last = (
-        steps[-1].get("until")
-        if isinstance(steps, list) and steps and isinstance(steps[-1], Mapping)
-        else None
-    )
-    lifetimes = [_seconds(one) for one in (written.get("linear"), written.get("lasts"), last)]
-    days = max((seconds / DAY for seconds in lifetimes if seconds is not None), default=math.inf)
-    return cap * (math.floor(days) + 2.0) if math.isfinite(days) else math.inf
+    yield from fit_that_is_never_high(written, rules)
+    yield from score_that_is_never_reached(written, rules)
 
 
 def bands(written: Mapping[str, Any]) -> Iterator[Misfit]:
@@ -293,7 +222,7 @@ def bands(written: Mapping[str, Any]) -> Iterator[Misfit]:
         yield from _rising("amount", [float(match[1]) if match else None for match in read])
     employees = written.get("employees")
     if isinstance(employees, list):
-        yield from _rising("employees", [_number(one) for one in employees])
+        yield from _rising("employees", [number_of(one) for one in employees])
 
 
 def _rising(key: str, numbers: list[float | None]) -> Iterator[Misfit]:
@@ -311,8 +240,8 @@ def icp(written: Mapping[str, Any]) -> Iterator[Misfit]:
     lifecycle = written.get("lifecycle", {})
     if not isinstance(lifecycle, Mapping):
         return
-    for number, one in _items(written, "variants"):
-        for place, goal in _items(one, "activation"):
+    for number, one in entries_of(written, "variants"):
+        for place, goal in entries_of(one, "activation"):
             milestone = goal.get("milestone")
             for needed in dict.fromkeys((milestone, "signed_up")):
                 if needed in ("activated", "onboarded", "converted", "signed_up") and needed not in lifecycle:
@@ -347,7 +276,7 @@ def _spelt_twice(written: Mapping[str, Any], part: str) -> Iterator[Misfit]:
 
 def _twice(written: Mapping[str, Any], part: str, key: str) -> Iterator[Misfit]:
     seen: dict[str, int] = {}
-    for number, one in _items(written, part):
+    for number, one in entries_of(written, part):
         name = one.get(key)
         if not isinstance(name, str):
             continue
@@ -359,24 +288,6 @@ def _twice(written: Mapping[str, Any], part: str, key: str) -> Iterator[Misfit]:
                 code="duplicate_name",
             )
         seen.setdefault(name, number)
-
-
-def _items(written: Mapping[str, Any], part: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    entries = written.get(part)
-    for number, one in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(one, Mapping):
-            yield number, one
-
-
-def _number(written: Any) -> float | None:
-    return float(written) if isinstance(written, int | float) and not isinstance(written, bool) else None
-
-
-def _seconds(written: Any) -> float | None:
-    try:
-        return read_duration(written)
-    except Misfit:
-        return None
 
 
 def _condition(written: Any) -> Condition | None:

@@ -295,7 +295,10 @@ def _first(problems: Sequence[Problem]) -> list[Problem]:
         return ordered
     last = ordered[MAX_PROBLEMS - 1]
     more = _problem(
-        Place(last.line or 1, last.column or 1), "more", f"and {left} more problems", "mend those above first"
+        Place(last.line or 1, last.column or 1),
+        "more",
+        f"and at least {left} more problems",
+        "mend those above first",
     )
     return [*ordered[:MAX_PROBLEMS], more]
 
