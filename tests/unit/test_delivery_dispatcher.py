@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import random
 import signal
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from aiohttp import web
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
-from schemas.alerts import Alert, encode_alert
 from schemas.errors import PlumblineError
 from schemas.settings import Endpoint, Settings
 from streams.delivery import operations
@@ -30,57 +28,7 @@ from streams.delivery.lane import Pulse, QueueThread, Stopped
 from streams.delivery.queue import Queue
 from streams.delivery.schema import connect
 from tests.unit.delivery_alerts import AT, drift, trigger
-
-SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes or more").decode()
-START = AT.timestamp() + 60
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.at = START
-
-    def __call__(self) -> float:
-        return self.at
-
-
-class Receiver:
-    """A webhook receiver on loopback. ``answer`` decides the status; every request is kept."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self.statuses: list[int] = []
-        self.answer: Callable[[web.BaseRequest], Awaitable[web.Response]] = self._accept
-        self.changed = asyncio.Condition()
-        self.url = ""
-
-    async def _accept(self, _: web.BaseRequest) -> web.Response:
-        return web.Response()
-
-    async def handle(self, request: web.BaseRequest) -> web.Response:
-        body = await request.read()
-        assert msgspec.json.decode(body)["data"]["id"] == request.headers["webhook-id"]
-        async with self.changed:
-            self.ids.append(request.headers["webhook-id"])
-            self.changed.notify_all()
-        return await self.answer(request)
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(condition)
-
-
-@asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    runner = web.ServerRunner(web.Server(receiver.handle), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    try:
-        yield receiver
-    finally:
-        await runner.cleanup()
+from tests.unit.delivery_running import SECRET, Clock, eventually, put, receiving, running, settings
 
 
 @pytest.fixture
@@ -99,72 +47,6 @@ def db(path: Path) -> Iterator[sqlite3.Connection]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-def put(db: sqlite3.Connection, *alerts: Alert) -> None:
-    db.executemany(
-        "INSERT INTO outbox(id, kind, at, body) VALUES (?, ?, ?, ?)",
-        [(a.id, a.__struct_config__.tag, a.at.timestamp(), encode_alert(a)) for a in alerts],
-    )
-
-
-def settings(urls: dict[str, str], subscriptions: list[dict[str, object]] | None = None) -> Settings:
-    return Settings.model_validate(
-        {
-            "endpoints": [{"name": n, "url": url, "secrets": [SECRET]} for n, url in urls.items()],
-            "subscriptions": [{"endpoint": n} for n in urls] if subscriptions is None else subscriptions,
-            "egress": {"allow_networks": ["127.0.0.0/8"]},
-        }
-    )
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Until ``condition`` holds: for what stands in the file, where nobody announces it."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-
-class Running:
-    """A dispatcher under way, what it reported, and a way to wait for that."""
-
-    def __init__(self, path: Path, configured: Settings, clock: Clock, **options: object) -> None:
-        self.results: Counter[tuple[str, str]] = Counter()
-        self.changed = asyncio.Event()
-        self.dispatcher = Dispatcher(
-            path,
-            configured,
-            now=clock,
-            rng=random.Random(1),
-            on_result=self._on_result,
-            poll_s=0.02,
-            **options,  # type: ignore[arg-type]
-        )
-
-    def _on_result(self, endpoint: str, result: str) -> None:
-        self.results[endpoint, result] += 1
-        self.changed.set()
-
-    async def until(self, **wanted: int) -> None:
-        """Until each endpoint__result has been reported so often."""
-        async with asyncio.timeout(20):
-            while any(self.results[tuple(key.split("__"))] < count for key, count in wanted.items()):  # type: ignore[index]
-                self.changed.clear()
-                await self.changed.wait()
-
-
-@asynccontextmanager
-async def running(
-    path: Path, configured: Settings, clock: Clock, **options: object
-) -> AsyncIterator[Running]:
-    made = Running(path, configured, clock, **options)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(made.dispatcher.run())
-        try:
-            yield made
-        finally:
-            await made.dispatcher.stop()
-            await task
 
 
 async def test_an_alert_arrives_signed_and_once(path: Path, db: sqlite3.Connection, clock: Clock) -> None:
@@ -268,7 +150,7 @@ async def test_failures_are_retried_with_the_same_id_until_dead(
         assert receiver.ids == [trigger(1).id] * 10
 
         # A person repairs the receiver and sends the dead letter again, from another process.
-        receiver.answer = receiver._accept
+        receiver.answer = receiver.accept
         async with running(path, settings({"crm": receiver.url}), clock) as made:
             operations.retry_dead(db, "crm", clock.at)
             await made.until(crm__delivered=1)
@@ -305,7 +187,7 @@ async def test_410_disables_and_enabling_sends(path: Path, db: sqlite3.Connectio
             made.dispatcher.wake()
             await eventually(lambda: made.dispatcher.backlog()["crm"].waiting == 1)
             assert len(receiver.ids) == 1
-            receiver.answer = receiver._accept
+            receiver.answer = receiver.accept
             assert operations.enable(db, "crm")
             await made.until(crm__delivered=2)
     assert sorted(receiver.ids) == sorted([trigger(1).id, trigger(1).id, trigger(2).id])
