@@ -6,8 +6,8 @@ Phases: learning -> watching -> fallen -> recovered -> watching. Rules:
    the false alarms a year that the whole installation may have. The flow is that of the baseline stretch, or that of the
    last four weeks where it has grown since: the promise is by the year, so growth must not loosen it.
 3. A fall has ended when a rise detector, whose null is the half-way mark between the fallen rate and the baseline, is
-   over its threshold (one false end in a year of observations), and the 95 % interval since then reaches the baseline
-   again. In between (recovered half, or not surely) it is still fallen: that is the hysteresis.
+   over its threshold (one false end in a year of observations), and the share since then is within the baseline's bounds
+   again, or above. In between (recovered in part, or not surely) it is still fallen: that is the hysteresis.
 4. ``recovered`` is shown for RECOVERED_DAYS, while watching has begun again already.
 """
 
@@ -275,7 +275,7 @@ class ShareMonitor:
             return None
         weeks = [week for week in self.state.weeks if week.start >= fall.dated.since]
         back = date_rise(weeks, change)
-        if share_since(back, back.n, back.ones, weeks).high < watch.baseline.low:
+        if back.ones < watch.baseline.low * back.n:
             return None
         self.state.fall, self.state.recovery = None, Recovery(at, back, back.n, back.ones)
         self._recovery_detector = None

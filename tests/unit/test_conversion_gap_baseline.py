@@ -14,6 +14,7 @@ from detectors.signals.baseline import freeze, heterogeneity, precise_enough
 from detectors.signals.dating import date_fall, date_rise, share_since
 from detectors.signals.mix import split_change
 from detectors.signals.segments import MAX_CANDIDATES, OTHER, Roster, draw, segment_of
+from detectors.signals.share_monitor import Promise, ShareMonitor
 from detectors.signals.weeks import MAX_WEEKS, Week, count_in, flow_per_day, merge, total, week_start
 from schemas.duration import DAY, WEEK
 
@@ -121,6 +122,30 @@ def test_a_sharp_fall_in_mid_week_is_dated_by_the_restart() -> None:
 def test_without_a_lower_week_the_restart_is_all_there_is() -> None:
     restart = ChangeEstimate(MONDAY, 3, 2)
     assert date_fall(0, 0, [], restart).since == MONDAY
+
+
+def fed(monitor: ShareMonitor, share: float, days: range) -> list[str]:
+    """60 observations a day, the ones evenly spread, so that chance has no part in it."""
+    changes = []
+    for number in range(60 * len(days)):
+        at = (days.start + number / 60) * DAY
+        one = int((number + 1) * share + 1e-9) - int(number * share + 1e-9)
+        change = monitor.take(one, at, at + 60 * DAY)
+        changes += [change] if change else []
+    return changes
+
+
+@pytest.mark.parametrize(("back_to", "ends"), [(0.18, []), (0.25, []), (0.3, ["recovered"])])
+def test_a_fall_ends_when_the_share_is_back_not_before(back_to: float, ends: list[str]) -> None:
+    promise = Promise(false_alarms_per_year=1, monitors=12, min_baseline=5_000, min_baseline_days=28)
+    monitor = ShareMonitor(promise)
+    assert fed(monitor, 0.3, range(140)) == ["frozen"]
+    assert fed(monitor, 0.1, range(140, 170)) == ["fell"]
+    assert monitor.phase == "fallen"
+    assert monitor.state.fall is not None
+    assert abs(monitor.state.fall.dated.since / DAY - 140) <= 1
+    assert fed(monitor, back_to, range(170, 230)) == ends
+    assert monitor.phase == ("watching" if ends else "fallen")
 
 
 def test_a_rise_is_a_fall_of_the_zeros() -> None:
