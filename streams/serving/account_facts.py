@@ -64,6 +64,7 @@ def account_view(
         timers=[
             TimerView(what=_timer_words(name), due=moment(due))
             for name, due in sorted(state.timers.items(), key=lambda item: (item[1], item[0]))
+            if not _is_moot(name, state)
         ],
         variants=[_variant_view(icp, variant, state, attributes, alerts, as_of) for variant in icp.variants],
         timeline=timeline(icp, state, attributes, alerts, as_of),
@@ -175,6 +176,12 @@ def _disqualification(variant: Variant, name: str) -> Disqualification | None:
         return None
     because = next((rule.because for rule in variant.disqualifiers if rule.name == name), "")
     return Disqualification(name=name, because=because)
+
+
+def _is_moot(name: str, state: AccountState) -> bool:
+    """Whether it is the timer of a goal that has been reached: it will fire and say nothing."""
+    kind, _, rest = name.partition(":")
+    return kind == "goal" and rest.partition(":")[0] in state.milestones
 
 
 def _timer_words(name: str) -> str:

@@ -21,7 +21,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from detectors.account_state import AccountState, decode_state, present
+from detectors.account_state import AccountState, VariantState, decode_state, present
 from detectors.accounts import NOT_ACCOUNTS
 from detectors.scoring import CompiledVariant, Score
 from streams.serving.versions import scoring_of
@@ -52,7 +52,10 @@ class Place(NamedTuple):
 
 
 class AccountLists:
-    """The lists of one variant within one snapshot. ``after``: begin behind this place."""
+    """The lists of one variant within one snapshot.
+
+    ``after``: begin behind this place. ``with_out``: with those that the screen puts out or that are disqualified.
+    """
 
     def __init__(
         self,
@@ -61,12 +64,15 @@ class AccountLists:
         now: float,
         stale_before: float,
         after: Place | None = None,
+        *,
+        with_out: bool = True,
     ) -> None:
         self._db = db
         self._variant = variant
         self._now = now
         self._stale_before = stale_before
         self._after = after
+        self._with_out = with_out
 
     def first(self, order: Order, limit: int) -> list[Scored]:
         """The first ``limit`` accounts behind ``after``, in order."""
@@ -138,7 +144,8 @@ class AccountLists:
             if len(found) == limit:
                 break
             if at >= self._stale_before:
-                found.extend(self._score([(account, raw)], "fit"))
+                scored = self._score([(account, raw)], "fit")
+                found.extend(each for each in scored if self._wanted(each, "fit"))
         return found
 
     def _score(self, states: Iterable[tuple[str, bytes]], order: Order) -> Iterator[Scored]:
@@ -150,6 +157,8 @@ class AccountLists:
 
     def _wanted(self, scored: Scored, order: Order) -> bool:
         if order == "trigger" and scored.key < MIN_TRIGGER:
+            return False
+        if not self._with_out and is_out(self._variant, scored):
             return False
         after = self._after
         return after is None or (-scored.key, scored.account) > (-after.key, after.account)
@@ -173,6 +182,12 @@ class AccountLists:
 def is_listed(variant: CompiledVariant, state: AccountState) -> bool:
     """Whether the account has a place in the variant's lists: it has a profile, or an event that a trigger wanted."""
     return bool(state.attributes) or any(trigger.key in state.cells for trigger in variant.triggers)
+
+
+def is_out(variant: CompiledVariant, scored: Scored) -> bool:
+    """Whether this can't become a customer of the variant: screened out, or disqualified."""
+    standing = scored.state.variants.get(variant.name, VariantState())
+    return scored.score.fit.out is not None or bool(variant.disqualified_by(standing, present(scored.state)))
 
 
 def _place(scored: Scored) -> tuple[float, str]:

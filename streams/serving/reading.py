@@ -14,12 +14,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from detectors.account_state import decode_state
+from detectors.account_alerts import account_name
+from detectors.account_state import VariantState, decode_state, present
 from detectors.accounts import NOT_ACCOUNTS
-from detectors.catalogue import configured_signals
+from detectors.catalogue import signals
+from detectors.compiled_icp import CompiledICP
+from detectors.scoring import CompiledVariant
 from schemas.alerts import Alert, moment
 from schemas.errors import PlumblineError
-from schemas.icp import ICP
+from schemas.icp import ICP, AlertRules
 from schemas.settings import Settings
 from streams.serving import alert_archive, records
 from streams.serving.account_facts import account_view
@@ -29,14 +32,15 @@ from streams.serving.database import Database
 from streams.serving.drift_verdicts import verdict_views
 from streams.serving.lists import PARTITION, AccountLists, Place, Scored
 from streams.serving.relisting import relist
+from streams.serving.standing import decision_now
 from streams.serving.timeline import MAX_ALERTS
 from streams.serving.versions import Versions
 from streams.serving.views import (
     AccountList,
     AccountView,
     AlertPage,
+    BooksView,
     DeadLetterView,
-    EndpointView,
     LedgerView,
     ListedAccount,
     Order,
@@ -52,6 +56,7 @@ class UnknownVariant(PlumblineError):
 class _ListCursor(Struct, array_like=True):
     variant: str
     order: Order
+    with_out: bool
     as_of: float
     key: float
     account: str
@@ -63,7 +68,7 @@ class Serving:
     def __init__(self, path: Path, icps: Sequence[ICP], settings: Settings, now: Callable[[], float]) -> None:
         self._database = Database(path)
         self._versions = Versions(icps, settings.late_after)
-        self._signals = list(configured_signals(settings.drift).values())
+        self._signals = signals(settings.drift)
         self._now = now
 
     def now(self) -> float:
@@ -74,39 +79,45 @@ class Serving:
         """The names of the variants in force, in the file's order."""
         return [variant.name for variant in self._versions.in_force(self._now()).variants]
 
+    def alert_rules(self, variant: str) -> AlertRules:
+        """When an alert goes out for a variant in force. Raises UnknownVariant."""
+        return self._variant(self._versions.in_force(self._now()), variant).written.alert
+
     def accounts(
-        self, variant: str | None, order: Order = "trigger", limit: int = 50, cursor: str | None = None
+        self,
+        variant: str | None,
+        order: Order = "trigger",
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        with_out: bool = True,
     ) -> AccountList:
         """The first accounts of a variant's list (None: the file's first variant); exact (lists.py).
 
-        A cursor goes on with the list as of the time of its first page. Raises UnknownVariant, CursorRefused.
+        ``with_out``: with those that are screened out or disqualified. A cursor goes on with its own list, as of the
+        time of the first page. Raises UnknownVariant, CursorRefused.
         """
         now = self._now()
         after = None
         if cursor is not None:
             place = read_cursor(cursor, _ListCursor)
-            variant, order, now = place.variant, place.order, place.as_of
+            variant, order, with_out, now = place.variant, place.order, place.with_out, place.as_of
             after = Place(place.as_of, place.key, place.account)
         icp = self._versions.in_force(now)
-        name = icp.variants[0].name if variant is None else variant
-        if name not in icp.by_name:
-            raise UnknownVariant(
-                "there is no such variant in the ICP file in force",
-                remedy="use one of " + ", ".join(icp.by_name),
-            )
+        chosen = icp.variants[0] if variant is None else self._variant(icp, variant)
         with self._database.snapshot() as db:
-            lists = AccountLists(db, icp.by_name[name], now, self._versions.stale_before(icp), after)
+            lists = AccountLists(db, chosen, now, self._versions.stale_before(icp), after, with_out=with_out)
             found = lists.first(order, limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         return AccountList(
-            variant=name,
+            variant=chosen.name,
             order=order,
             icp_version=icp.written.version,
             as_of=moment(now),
-            accounts=[_listed(scored) for scored in found[:limit]],
+            accounts=[_listed(chosen, scored, now) for scored in found[:limit]],
             next=None
             if last is None
-            else write_cursor(_ListCursor(name, order, now, last.key, last.account)),
+            else write_cursor(_ListCursor(chosen.name, order, with_out, now, last.key, last.account)),
         )
 
     def account(self, account: str) -> AccountView | None:
@@ -141,10 +152,6 @@ class Serving:
         with self._database.snapshot() as db:
             return alert_archive.alert_body(db, alert_id)
 
-    def alerts_by_kind(self) -> dict[str, int]:
-        with self._database.snapshot() as db:
-            return alert_archive.count_by_kind(db)
-
     def drift(self) -> list[VerdictView]:
         with self._database.snapshot() as db:
             return verdict_views(db, self._signals)
@@ -157,9 +164,16 @@ class Serving:
         with self._database.snapshot() as db:
             return records.dead_letters(db, limit)
 
-    def deliveries(self) -> list[EndpointView]:
+    def books(self) -> BooksView:
+        """The ledger, and counts of what came of it."""
         with self._database.snapshot() as db:
-            return records.deliveries_by_endpoint(db)
+            return BooksView(
+                ledger=records.ledger_view(db),
+                accounts=records.account_count(db),
+                alerts=alert_archive.count_by_kind(db),
+                dead_letters=records.dead_letters_by_reason(db),
+                deliveries=records.deliveries_by_endpoint(db),
+            )
 
     def check(self) -> None:
         """Raises Unreadable or StateRefused unless the store can be read."""
@@ -177,21 +191,32 @@ class Serving:
     def close(self) -> None:
         self._database.close()
 
+    def _variant(self, icp: CompiledICP, name: str) -> CompiledVariant:
+        if name not in icp.by_name:
+            raise UnknownVariant(
+                "there is no such variant in the ICP file in force",
+                remedy="use one of " + ", ".join(icp.by_name),
+            )
+        return icp.by_name[name]
 
-def _listed(scored: Scored) -> ListedAccount:
-    attributes = scored.state.attributes
-    name = attributes["name"][0] if "name" in attributes else None
-    signals = [cell.recent[-1][0] for _, _, cell in scored.score.parts if cell.recent]
-    best = max(scored.score.parts, key=lambda entry: entry[1], default=None)
+
+def _listed(variant: CompiledVariant, scored: Scored, now: float) -> ListedAccount:
+    state, score = scored.state, scored.score
+    attributes = present(state)
+    standing = state.variants.get(variant.name, VariantState())
+    as_of = max(now, state.now)
+    moments = [cell.recent[-1][0] for _, _, cell in score.parts if cell.recent]
+    best = max(score.parts, key=lambda entry: entry[1], default=None)
     return ListedAccount(
         account=scored.account,
-        name=name if isinstance(name, str) else "",
-        fit=scored.score.fit.score,
-        trigger=scored.score.trigger,
-        quadrant=scored.score.quadrant,
-        screened_out=scored.score.fit.out,
+        name=account_name(attributes),
+        fit=score.fit.score,
+        trigger=score.trigger,
+        quadrant=score.quadrant,
+        standing=decision_now(variant, standing, score, attributes, as_of).reason,
+        screened_out=score.fit.out,
         top_reason=TopReason(name=best[0].name, contribution=best[1], because=best[0].written.because)
         if best is not None and best[1] > 0
         else None,
-        last_signal=moment(max(signals)) if signals else None,
+        last_signal=moment(max(moments)) if moments else None,
     )

@@ -57,6 +57,10 @@ def dead_letters(db: sqlite3.Connection, limit: int) -> list[DeadLetterView]:
     ]
 
 
+def dead_letters_by_reason(db: sqlite3.Connection) -> dict[str, int]:
+    return dict(db.execute("SELECT reason, count(*) FROM dead_letters GROUP BY reason ORDER BY 2 DESC, 1"))
+
+
 def deliveries_by_endpoint(db: sqlite3.Connection) -> list[EndpointView]:
     """Empty where delivery has never run."""
     if not has_table(db, "delivery_endpoints"):

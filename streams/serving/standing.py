@@ -7,9 +7,29 @@ from typing import Any
 
 from detectors.account_state import AccountState, VariantState
 from detectors.crossing import first_time
-from detectors.scoring import CompiledVariant, Score, decide
+from detectors.scoring import CompiledVariant, Decision, Score, decide
 from schemas.alerts import moment
 from streams.serving.views import DecisionView
+
+
+def decision_now(
+    variant: CompiledVariant,
+    standing: VariantState,
+    score: Score,
+    attributes: Mapping[str, Any],
+    now: float,
+) -> Decision:
+    """What would be decided at ``now`` (Unix seconds); changes nothing. ``score`` is as of then too."""
+    rules = variant.written.alert
+    if standing.fired and score.trigger < rules.rearm_below:
+        # The account is armed again; its state says so once its timer has fired.
+        standing = VariantState(
+            episode=standing.episode,
+            alerted_at=standing.alerted_at,
+            blockers=standing.blockers,
+            disqualified=standing.disqualified,
+        )
+    return decide(rules, standing, score, variant.disqualified_by(standing, attributes), now)
 
 
 def explain_decision(
@@ -20,17 +40,9 @@ def explain_decision(
     attributes: Mapping[str, Any],
     now: float,
 ) -> DecisionView:
-    """The decision as of ``now`` (Unix seconds), which changes nothing. ``score`` is as of then too."""
+    """``decision_now`` in words, and when the next alert can come."""
     rules = variant.written.alert
-    if standing.fired and score.trigger < rules.rearm_below:
-        # The account is armed again; its state says so once its timer has fired.
-        standing = VariantState(
-            episode=standing.episode,
-            alerted_at=standing.alerted_at,
-            blockers=standing.blockers,
-            disqualified=standing.disqualified,
-        )
-    decision = decide(rules, standing, score, variant.disqualified_by(standing, attributes), now)
+    decision = decision_now(variant, standing, score, attributes, now)
     words = ""
     not_before: float | None = None
     match decision.reason:

@@ -11,14 +11,11 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from detectors.scoring import Quadrant
+from detectors.scoring import Quadrant, Reason
 from detectors.signals.contract import VerdictState
 from schemas.alerts import Interval
 
 Order = Literal["trigger", "fit"]
-Standing = Literal[
-    "fire", "still_on", "screened_out", "disqualified", "blocked", "trigger_below", "cooling_down"
-]
 
 
 class TopReason(Struct, kw_only=True):
@@ -30,14 +27,15 @@ class TopReason(Struct, kw_only=True):
 
 
 class ListedAccount(Struct, kw_only=True):
-    """One line of a list. ``screened_out`` says why the screen puts the account out, or is None; ``last_signal`` is the
-    time of the newest event that fed a trigger."""
+    """One line of a list. ``screened_out`` says why the screen puts the account out, or is None; ``standing`` whether an
+    alert is on, or what stands in its way; ``last_signal`` is the time of the newest event that fed a trigger."""
 
     account: str
     name: str
     fit: float
     trigger: float
     quadrant: Quadrant
+    standing: Reason
     screened_out: str | None
     top_reason: TopReason | None
     last_signal: datetime | None
@@ -122,7 +120,7 @@ class DecisionView(Struct, kw_only=True):
     """Why there is no new alert: a named reason, and the same in words. ``not_before``: the earliest time of the next
     one if nothing happens meanwhile, where that is known."""
 
-    reason: Standing
+    reason: Reason
     words: str
     not_before: datetime | None
 
@@ -266,3 +264,15 @@ class EndpointView(Struct, kw_only=True):
     dead: int
     skipped: int
     disabled_because: str
+
+
+class BooksView(Struct, kw_only=True):
+    """The ledger with what it led to."""
+
+    ledger: LedgerView
+    accounts: int
+    alerts: dict[str, int]
+    """by kind"""
+    dead_letters: dict[str, int]
+    """by reason"""
+    deliveries: list[EndpointView]

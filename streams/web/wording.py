@@ -1,0 +1,127 @@
+"""Numbers and times as pages show them. All of it is plain text: the templates escape it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from schemas.alerts import Interval
+
+MINUS = "\N{MINUS SIGN}"
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+MAX_VALUE = 300
+
+QUADRANTS = {"route": "Route now", "nurture": "Nurture", "discover": "Discover", "not_now": "Not now"}
+
+STANDINGS = {
+    "fire": "alert due",
+    "still_on": "alert on",
+    "screened_out": "",
+    "disqualified": "disqualified",
+    "blocked": "blocked for now",
+    "trigger_below": "",
+    "cooling_down": "alerted lately",
+}
+
+
+def number(value: float) -> str:
+    """One decimal; a whole number of a thousand and more without."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
+    text = text.removesuffix(".0")
+    return "0" if text == "-0" else text.replace("-", MINUS)
+
+
+def score(value: float) -> str:
+    """One decimal always, so that columns stand under each other."""
+    text = f"{value:,.1f}"
+    return "0.0" if text == "-0.0" else text.replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    text = f"{value:+,.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
+def count(value: int) -> str:
+    return f"{value:,}"
+
+
+def measure(value: float, *, is_share: bool) -> str:
+    if not is_share:
+        return number(value)
+    percent = value * 100
+    return f"{percent:.1f}{NARROW}%" if percent < 99.95 else f"100{NARROW}%"
+
+
+def is_share(*intervals: Interval | None) -> bool:
+    """Whether these are shares: all that is estimated lies from 0 to 1."""
+    known = [interval for interval in intervals if interval is not None]
+    return all(interval.low >= 0 and interval.high <= 1 for interval in known)
+
+
+def day(at: datetime) -> str:
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y}"
+
+
+def moment(at: datetime) -> str:
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long before ``now``, in the largest unit that fits; a time to come reads ``in 3 d``."""
+    seconds = (now - at).total_seconds()
+    size = abs(seconds)
+    if size < 60:
+        return "just now"
+    for unit, length, limit in (("min", 60, 3600), ("h", 3600, 48 * 3600), ("d", 86400, float("inf"))):
+        if size < limit:
+            text = f"{size / length:.0f} {unit}"
+            break
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def words(name: str) -> str:
+    """``pricing-interest`` as ``pricing interest``."""
+    return name.replace("-", " ").replace("_", " ")
+
+
+def heading(name: str) -> str:
+    """``pricing-interest`` as ``Pricing interest``."""
+    text = words(name)
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """With a full stop where there is no other end."""
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def attribute(value: Any) -> str:
+    """A profile's attribute on one line."""
+    text = _attribute(value)
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def account_path(account: str) -> str:
+    """The account's page; an id may hold any characters."""
+    return "/accounts/" + quote(account, safe="")
+
+
+def _attribute(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.10g}"
+    if isinstance(value, list):
+        return ", ".join(_attribute(item) for item in value)
+    if isinstance(value, Mapping):
+        if set(value) == {"amount", "currency"}:
+            return f"{_attribute(value['amount'])} {value['currency']}"
+        if set(value) == {"title"}:
+            return _attribute(value["title"])
+        return "; ".join(f"{words(str(key))}: {_attribute(item)}" for key, item in value.items())
+    return str(value)
