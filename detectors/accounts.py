@@ -242,8 +242,10 @@ class AccountStage:
         state.milestones[milestone] = at
         if milestone == "signed_up":
             self._fix_source(state, icp, attributes)
-            for goal in {(g.milestone, g.within) for v in icp.written.variants for g in v.activation}:
-                self._set_timer(state, f"goal:{goal[0]}:{goal[1]:g}", at + goal[1], effects)
+            for variant in icp.written.variants:
+                for goal in variant.activation:
+                    name = f"goal:{goal.milestone}:{goal.within:g}"
+                    self._set_timer(state, name, at + goal.within, effects)
         facts = _Facts(account, state, icp.acquisition, attributes)
         for signal in self._signals.values():
             if milestone in signal.listens:

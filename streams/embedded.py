@@ -37,7 +37,6 @@ from streams.stores.sqlite import SqliteStore
 from streams.web.api import api_routes
 from streams.web.pages import page_routes
 
-BATCH = 10_000
 IDLE_S = 1.0
 """How often the clock is looked at while no event comes."""
 
@@ -53,6 +52,7 @@ class EmbeddedPipeline:
     def __init__(self, settings: Settings, icps: Sequence[ICP], now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._by_clock = settings.clock == "wall"
+        self._batch_events = settings.batch_events
         self.log = EventLog(settings.data_dir / "log")
         self.store = SqliteStore(settings.data_dir / "plumbline.db")
         self.pipeline = Pipeline(self.store, icps, settings, now)
@@ -66,7 +66,7 @@ class EmbeddedPipeline:
 
     def turn(self) -> list[BatchResult] | None:
         """Does what there is to do: the next batch of the log, else the timers that are due. None: nothing."""
-        records = self._reader.read(self.pipeline.next_offset, BATCH)
+        records = self._reader.read(self.pipeline.next_offset, self._batch_events)
         if records:
             results = self.pipeline.process(records)
             self._last_arrival = self._now()

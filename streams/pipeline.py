@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from detectors.catalogue import signals
-
 from detectors.account_state import AccountState
 from detectors.accounts import AccountStage
+from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem

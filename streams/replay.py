@@ -25,7 +25,6 @@ from streams.pipeline import Pipeline
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
 
-BATCH = 10_000
 READ_BYTES = 1 << 22
 
 Progress = Callable[[int, int], None]
@@ -76,7 +75,7 @@ def replay(
             pipeline = Pipeline(store, icps, settings, lambda: started_at)
             reasons: Counter[str] = Counter()
             read = 0
-            for batch, size in batches(paths):
+            for batch, size in batches(paths, settings.batch_events):
                 results = pipeline.process(batch)
                 reasons.update(letter.reason for result in results for letter in result.dead_letters)
                 read += size
@@ -103,7 +102,7 @@ def replay(
             store.close()
 
 
-def batches(paths: Sequence[Path], size: int = BATCH) -> Iterator[tuple[list[tuple[int, bytes]], int]]:
+def batches(paths: Sequence[Path], size: int) -> Iterator[tuple[list[tuple[int, bytes]], int]]:
     """The lines of the files as records (offset, line) in batches, with the bytes that each batch took. Empty lines
     are passed over. Raises PlumblineError when a file can't be read."""
     offset = 0

@@ -174,7 +174,7 @@ def _write_company(console: Console, folder: Path, accounts: int, seed: int) -> 
     console.print(f"[bold]2[/] {truth.lines:,} events go into the event log", highlight=False)
     log = EventLog(folder / "data" / "log")
     try:
-        for batch, _ in batches([events]):
+        for batch, _ in batches([events], 10_000):
             log.append([line.rstrip(b"\n") for _, line in batch])
     finally:
         log.close()

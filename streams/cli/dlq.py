@@ -17,6 +17,7 @@ from schemas.errors import PlumblineError
 from streams.dead_letters import Reject, read_rejects, reject_of
 from streams.settings_file import load_settings
 from streams.stores.sqlite import open_database, read_dead_letters
+from streams.terminal_text import printable
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -63,7 +64,7 @@ def list_(
     table.add_column("reason", no_wrap=True)
     table.add_column("what is wrong")
     for reject in rejects[:limit]:
-        table.add_row(str(reject.offset), reject.reason, escape(_printable(reject.detail)))
+        table.add_row(str(reject.offset), reject.reason, escape(printable(reject.detail)))
     console.print(table)
     counts: dict[str, int] = {}
     for reject in rejects:
@@ -86,8 +87,8 @@ def show(
             else:
                 click.echo(f"offset  {reject.offset} of {reject.topic}")
                 click.echo(f"reason  {reject.reason}")
-                click.echo(f"detail  {_printable(reject.detail)}")
-                click.echo(_printable(reject.event or f"(base64) {reject.event_base64}"))
+                click.echo(f"detail  {printable(reject.detail)}")
+                click.echo(printable(reject.event or f"(base64) {reject.event_base64}"))
             return
     raise PlumblineError(
         f"no dead letter has the offset {offset}", remedy="plumbline dlq list shows those there are"
@@ -106,8 +107,3 @@ def _rejects(file: Path | None, settings_path: Path | None, data_dir: Path | Non
         )
     with closing(open_database(path, read_only=True)) as database:
         return [reject_of(letter) for letter in read_dead_letters(database)]
-
-
-def _printable(text: str) -> str:
-    """What a sender wrote must not move the cursor or change the terminal."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

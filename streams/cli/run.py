@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -54,11 +53,10 @@ def command(
     Ends with 0 after SIGINT or SIGTERM, with 3 when another process owns the data directory.
     """
     configure_logs(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
-    # An option says the same as the environment variable, and goes before it.
-    for name, value in (("PLUMBLINE_DATA_DIR", data_dir), ("PLUMBLINE_LISTEN", listen)):
-        if value is not None:
-            os.environ[name] = str(value)
-    settings = load_settings(settings_path)
+    options = {
+        name: str(value) for name, value in (("data_dir", data_dir), ("listen", listen)) if value is not None
+    }
+    settings = load_settings(settings_path, options)
     icps = load_icps(icp_paths or settings.icp)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if drain:
