@@ -37,10 +37,12 @@ STATE_ORDER = ("drifting", "resolved", "watching", "learning")
 
 def drift_rows(verdicts: list[VerdictView]) -> list[DriftRow]:
     """What drifts first; else in the order of the verdicts."""
-    return [_row(verdict) for verdict in sorted(verdicts, key=lambda each: STATE_ORDER.index(each.state))]
+    return [
+        drift_row(verdict) for verdict in sorted(verdicts, key=lambda each: STATE_ORDER.index(each.state))
+    ]
 
 
-def _row(verdict: VerdictView) -> DriftRow:
+def drift_row(verdict: VerdictView) -> DriftRow:
     shares = is_share(verdict.before, verdict.now)
     since = ""
     if verdict.since is not None:
