@@ -25,7 +25,7 @@ Direction = Literal["fall", "rise", "both"]
 
 CEILING = 1e18
 HIGHEST_THRESHOLD = 1e15
-_EDGE = 1e-9
+EDGE = 1e-9
 """Bounds are kept this far from 0 and 1, where the likelihood ratio is not defined."""
 
 DEFAULT_STRENGTHS = ((0.8, 1.0), (0.65, 2.0), (0.5, 3.0), (0.4, 3.0), (0.3, 2.0), (0.2, 1.0))
@@ -167,7 +167,7 @@ class BernoulliMixture:
 
 
 def _likelihood_ratios(bound: float, odds_ratio: float) -> tuple[float, float]:
-    bound = min(max(bound, _EDGE), 1 - _EDGE)
+    bound = min(max(bound, EDGE), 1 - EDGE)
     odds = odds_ratio * bound / (1 - bound)
     alternative = odds / (1 + odds)
     return (1 - alternative) / (1 - bound), alternative / bound

@@ -121,6 +121,7 @@ def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
         segment=name,
         since=since,
         margin_days=margin,
+        newest=paid.newest,
         before=segment.paid.before or nothing,
         now=segment.paid.now or nothing,
         horizon_days=horizon_days,

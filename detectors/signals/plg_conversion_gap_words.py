@@ -20,11 +20,12 @@ WORTH_SAYING = 0.10
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """All that the sentences need. Times in Unix seconds; ``growth``: sign-ups a day since then over those before."""
+    """All that the sentences need. Times in Unix seconds; ``newest``: when the newest cohort began; ``growth``: sign-ups a day since then over those before."""
 
     segment: str
     since: float
     margin_days: float
+    newest: float
     before: Interval
     now: Interval
     horizon_days: float
@@ -113,8 +114,8 @@ def check_drifting(f: Finding) -> str:
 def wrong_if_drifting(f: Finding) -> str:
     longer = f.horizon_days * 1.5
     return (
-        f"It would be wrong if conversion were only slower: cohorts of {days(f.horizon_days)} are compared here, and by "
-        f"{day(f.since + (longer + f.margin_days) * DAY)} those since then will have had {days(longer)}."
+        f"It would be wrong if conversion were only slower: cohorts are compared after {days(f.horizon_days)} here, and by "
+        f"{day(f.newest + longer * DAY)} all of these will have had {days(longer)}."
     )
 
 
