@@ -1,7 +1,8 @@
 """All that is remembered of one account: explicit, versioned, bounded.
 
 What is bounded, and how: attributes by schemas.events.MAX_ATTRIBUTES, duplicate memory by MAX_SEEN event ids, trigger
-memory by detectors/triggers.py, the rest by the size of the ICP file.
+memory by detectors/triggers.py, what the profile stated as its source by detectors/acquisition.py, the rest by the size
+of the ICP file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from detectors.acquisition import Statement
+from detectors.effects import Effects
 from detectors.triggers import Cell
 from schemas.errors import StateRefused
 from schemas.events import MAX_ATTRIBUTES
@@ -47,18 +50,22 @@ class AccountState(Struct, array_like=True, gc=False):
     events: int = 0
     milestones: dict[str, float] = {}
     source: str = ""
-    """acquisition source, fixed at sign-up"""
+    """acquisition source, fixed at sign-up; empty before, and while it is not known"""
     first_visit: tuple[float, str] | None = None
     """time and source of the first visit whose source is known"""
     cells: dict[int, Cell] = {}
     variants: dict[str, VariantState] = {}
     timers: dict[str, float] = {}
     """timer -> Unix seconds at which it is due"""
+    statements: list[Statement] = []
+    """what the profile stated as its acquisition source, and when"""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AccountState)
 _version_decoder = msgspec.msgpack.Decoder(list[Any])
+_HEAD = _encoder.encode(AccountState())[:2]
+"""an array of so many, and the version as its first element"""
 
 
 def encode_state(state: AccountState) -> bytes:
@@ -66,14 +73,23 @@ def encode_state(state: AccountState) -> bytes:
 
 
 def decode_state(raw: bytes) -> AccountState:
-    """Raises StateRefused for a version that this program can't read."""
-    # The version is the first element: 0x9b (an array of eleven) and then a small integer.
-    if raw[1] != STATE_VERSION:
+    """Raises StateRefused for a version that this program can't read, and for what is damaged."""
+    try:
+        if raw[:2] == _HEAD:
+            return _decoder.decode(raw)
+        version, *_ = _version_decoder.decode(raw)
+    except ValueError:  # msgspec's errors are ValueErrors; so is a list without a first element
+        version = STATE_VERSION
+    if version == STATE_VERSION:
         raise StateRefused(
-            f"the stored account states have version {raw[1]}; this program reads version {STATE_VERSION}",
-            remedy="run the version of Plumbline that wrote them, or start from an empty data directory and replay",
+            "a stored account state is damaged: it can't be read",
+            remedy="restore the data directory from a backup, or start from an empty one and replay",
         )
-    return _decoder.decode(raw)
+    shown = version if isinstance(version, int) else "unknown"
+    raise StateRefused(
+        f"the stored account states have version {shown}; this program reads version {STATE_VERSION}",
+        remedy="run the version of Plumbline that wrote them, or start from an empty data directory and replay",
+    )
 
 
 def digest(source: str, event_id: str) -> bytes:
@@ -104,7 +120,8 @@ def merge_attributes(state: AccountState, attributes: dict[str, Any], at: float)
         elif before[1] > at or (before[1] == at and not _wins_tie(value, before[0])):
             continue
         held[name] = (value, at)
-        if before is None or before[0] != value:
+        # True == 1 in Python, not for conditions.
+        if before is None or before[0] != value or type(before[0]) is not type(value):
             changed = True
     return changed
 
@@ -112,6 +129,18 @@ def merge_attributes(state: AccountState, attributes: dict[str, Any], at: float)
 def present(state: AccountState) -> dict[str, Any]:
     """The account's attributes as conditions see them."""
     return {name: value for name, (value, _) in state.attributes.items() if value is not None}
+
+
+def set_timer(state: AccountState, name: str, due: float, effects: Effects) -> None:
+    """Sets the timer or moves it. ``due`` in Unix seconds."""
+    if state.timers.get(name) != due:
+        state.timers[name] = due
+        effects.timers_changed = True
+
+
+def drop_timer(state: AccountState, name: str, effects: Effects) -> None:
+    if state.timers.pop(name, None) is not None:
+        effects.timers_changed = True
 
 
 def _wins_tie(value: Any, other: Any) -> bool:

@@ -15,26 +15,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detectors.account_alerts import activation_missed, blocker_ended, trigger_alert
+from detectors.account_signals import Facts, Output
 from detectors.account_state import (
     AccountState,
     VariantState,
     decode_state,
     digest,
+    drop_timer,
     encode_state,
     merge_attributes,
     present,
     remember,
+    set_timer,
 )
-from detectors.acquisition import UNKNOWN, Acquisition
+from detectors.acquisition import remember_statement, source_at_sign_up
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
-from detectors.crossing import first_time
 from detectors.effects import Effects
-from detectors.scoring import CompiledVariant, Parts, decide, total_of
+from detectors.scoring import CompiledVariant, Parts, decide, first_at_least, first_below, total_of
 from detectors.signals.contract import Milestone, Signal
 from detectors.triggers import bound
 from schemas.events import PRODUCT_PREFIX, VISITOR_PREFIX, AccountProfile, Envelope, Event, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
-from schemas.observations import Observation
 
 NOT_ACCOUNTS = (PRODUCT_PREFIX, VISITOR_PREFIX)
 
@@ -83,6 +84,10 @@ class AccountStage:
         changed = False
         if isinstance(event, AccountProfile):
             changed = merge_attributes(state, event.data.attributes, at)
+            if "acquisition_source" in event.data.attributes:
+                stated = icp.acquisition.of_profile(event.data.attributes["acquisition_source"])
+                remember_statement(state.statements, at, stated)
+                _fix_source(state)
         elif isinstance(event, WebVisit):
             self._note_visit(state, icp, event, at)
         rules = icp.matcher.match(event)
@@ -107,11 +112,13 @@ class AccountStage:
             _TIMERS[kind](self, account, state, rest, due, effects)
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
-        if state.first_visit is not None and state.first_visit[0] <= at:
+        first = state.first_visit
+        if first is not None and first[0] < at:
             return
         source = icp.acquisition.of_visit(event.data)
-        if source is not None:
+        if source is not None and (first is None or (at, source) < first):
             state.first_visit = (at, source)
+            _fix_source(state)
 
     def _react(
         self,
@@ -126,10 +133,10 @@ class AccountStage:
     ) -> None:
         attributes = present(state)
         if profile_changed:
-            self._fix_source(state, icp, attributes)
             for variant in icp.variants:
                 self._update_profile_blockers(state, variant, attributes, at, effects)
         moved: dict[str, bool] = {}
+        late = at < state.now
         for rule in rules:
             if isinstance(rule, TriggerRule):
                 trigger = rule.trigger
@@ -138,15 +145,19 @@ class AccountStage:
                     cell = state.cells[trigger.key] = trigger.new_cell()
                 data = getattr(event, "data", None)
                 trigger.add(cell, at, event.id, data)
-                moved[rule.variant.name] = moved.get(rule.variant.name, False) or trigger.weight < 0
+                # A late event can take another one out of the count, or of its day's cap.
+                lowers = trigger.weight < 0 or late
+                moved[rule.variant.name] = moved.get(rule.variant.name, False) or lowers
             elif not rule.gate(attributes):
                 continue
             elif isinstance(rule, MilestoneRule):
                 self._reach(account, state, icp, rule.milestone, at, attributes, effects)
             elif isinstance(rule, BlockerRule):
                 self._block(state, rule.variant, rule.blocker, at, effects)
-            elif rule.name not in _standing(state, rule.variant.name).disqualified:
-                _standing(state, rule.variant.name).disqualified.append(rule.name)
+            else:
+                standing = _standing(state, rule.variant.name)
+                if rule.name not in standing.disqualified:
+                    standing.disqualified.append(rule.name)
         now = self.in_force(state.now)
         for variant in now.variants:
             if profile_changed or variant.name in moved:
@@ -189,11 +200,14 @@ class AccountStage:
         score = variant.with_fit(parts, attributes) if high or profile_changed else None
         effects.list_account(variant.name, account, score, trigger, now, bound(parts), variant.envelope_s)
         name = f"rescore:{variant.name}"
+        fired = False
         if high and score is not None:
             standing = _standing(state, variant.name)
+            _forget_blockers(standing, variant)
             disqualified = variant.disqualified_by(standing, attributes)
             decision = decide(rules, standing, score, disqualified, now)
             if decision.reason == "fire":
+                fired = True
                 standing.episode += 1
                 standing.fired = score.quadrant
                 standing.alerted_at = now
@@ -201,9 +215,11 @@ class AccountStage:
                     trigger_alert(account, state, icp.written, variant, standing, score, attributes)
                 )
             elif decision.reason == "cooling_down":
-                self._set_timer(state, name, standing.alerted_at + rules.cooldown, effects)
+                set_timer(state, name, standing.alerted_at + rules.cooldown, effects)
                 return
-        if lowered or name not in state.timers:
+        # A rise only puts re-arming off: the timer then looks too early, and plans anew. Where something negative
+        # fades, a rise brings the crossing nearer.
+        if lowered or fired or name not in state.timers or any(part < 0 for _, part, _ in parts):
             self._plan_rescore(state, variant, parts, name, effects)
 
     def _plan_rescore(
@@ -212,19 +228,15 @@ class AccountStage:
         """Without any event a score crosses a bound too: it fades below re-arming, or what lowered it fades."""
         rules = variant.written.alert
         standing = state.variants.get(variant.name)
-
-        def trigger_at(when: float) -> float:
-            return sum(trigger.weight * trigger.value(cell, when) for trigger, _, cell in parts)
-
         due = None
         if standing is not None and standing.fired:
-            due = first_time(lambda when: trigger_at(when) < rules.rearm_below, state.now)
-        elif sum(part for _, part, _ in parts if part > 0) >= rules.trigger_at_least > total_of(parts):
-            due = first_time(lambda when: trigger_at(when) >= rules.trigger_at_least, state.now)
+            due = first_below(parts, rules.rearm_below, state.now)
+        elif total_of(parts) < rules.trigger_at_least:
+            due = first_at_least(parts, rules.trigger_at_least, state.now)
         if due is not None:
-            self._set_timer(state, name, due, effects)
-        elif state.timers.pop(name, None) is not None:
-            effects.timers_changed = True
+            set_timer(state, name, due, effects)
+        else:
+            drop_timer(state, name, effects)
 
     def _reach(
         self,
@@ -241,22 +253,16 @@ class AccountStage:
             return
         state.milestones[milestone] = at
         if milestone == "signed_up":
-            self._fix_source(state, icp, attributes)
-            for variant in icp.written.variants:
-                for goal in variant.activation:
-                    name = f"goal:{goal.milestone}:{goal.within:g}"
-                    self._set_timer(state, name, at + goal.within, effects)
-        facts = _Facts(account, state, icp.acquisition, attributes)
+            _fix_source(state)
+            for variant in icp.variants:
+                for goal in variant.written.activation:
+                    name = _goal_timer(goal)
+                    if before is None or name in state.timers:  # else it was said already
+                        set_timer(state, name, at + goal.within, effects)
+        facts = self._facts(account, state, icp, attributes)
         for signal in self._signals.values():
             if milestone in signal.listens:
-                signal.on_milestone(facts, milestone, _Output(self, account, state, signal.name, effects))
-
-    def _fix_source(self, state: AccountState, icp: CompiledICP, attributes: Mapping[str, Any]) -> None:
-        """The acquisition source is fixed at sign-up, or as soon after it as it is known."""
-        if not state.source and "signed_up" in state.milestones:
-            source = icp.acquisition.of_account(attributes, state.first_visit)
-            if source != UNKNOWN:
-                state.source = source
+                signal.on_milestone(facts, milestone, Output(account, state, signal.name, effects))
 
     def _block(
         self, state: AccountState, variant: CompiledVariant, blocker: Blocker, at: float, effects: Effects
@@ -265,7 +271,7 @@ class AccountStage:
         until = at + blocker.for_
         if until > standing.blockers.get(blocker.name, 0.0):
             standing.blockers[blocker.name] = until
-            self._set_timer(state, f"blocker:{variant.name}:{blocker.name}", until, effects)
+            set_timer(state, f"blocker:{variant.name}:{blocker.name}", until, effects)
 
     def _update_profile_blockers(
         self,
@@ -282,14 +288,9 @@ class AccountStage:
             known = standing is not None and name in standing.blockers
             if holds and not known:
                 _standing(state, variant.name).blockers[name] = at + for_s
-                self._set_timer(state, f"blocker:{variant.name}:{name}", at + for_s, effects)
+                set_timer(state, f"blocker:{variant.name}:{name}", at + for_s, effects)
             elif known and not holds and standing is not None:
                 del standing.blockers[name]
-
-    def _set_timer(self, state: AccountState, name: str, due: float, effects: Effects) -> None:
-        if state.timers.get(name) != due:
-            state.timers[name] = due
-            effects.timers_changed = True
 
     # What fires. Each takes (account, state, the rest of the timer's name, due, effects).
 
@@ -314,27 +315,32 @@ class AccountStage:
             return
         rule = next((rule for rule in variant.written.blockers if rule.name == name), None)
         attributes = present(state)
+        if rule is None:  # the ICP file does not know it any more: nothing to follow up
+            self._evaluate(
+                account, state, icp, variant, attributes, effects, profile_changed=False, lowered=True
+            )
+            return
         score = variant.score(state, attributes, state.now)
-        if rule is None or score.fit.out is not None or variant.disqualified_by(standing, attributes):
+        if score.fit.out is not None or variant.disqualified_by(standing, attributes):
             return
         effects.alerts.append(
             blocker_ended(account, state, icp.written, variant, rule, due, score, attributes)
         )
-        if decide(variant.written.alert, standing, score, "", state.now).reason == "fire":
+        if decide(variant.written.alert, standing, score, "", state.now).reason in ("fire", "cooling_down"):
             # The follow-up carries the scores: a second alert at the same moment would say nothing new.
             standing.fired = score.quadrant
             standing.alerted_at = state.now
         self._plan_rescore(state, variant, score.parts, f"rescore:{variant_name}", effects)
 
     def _fire_goal(self, account: str, state: AccountState, rest: str, due: float, effects: Effects) -> None:
-        milestone, _, within = rest.partition(":")
+        milestone = rest.partition(":")[0]
         reached = state.milestones.get(milestone)
         if (reached is not None and reached <= due) or "signed_up" not in state.milestones:
             return
         icp = self.in_force(due)
         attributes = present(state)
         for variant in icp.variants:
-            goal = _goal(variant, milestone, within)
+            goal = next((g for g in variant.written.activation if _goal_timer(g) == f"goal:{rest}"), None)
             if goal is None:
                 continue
             score = variant.score(state, attributes, state.now)
@@ -351,8 +357,14 @@ class AccountStage:
         signal_name, _, name = rest.partition(":")
         signal = self._signals.get(signal_name)
         if signal is not None:
-            facts = _Facts(account, state, self.in_force(due).acquisition, present(state))
-            signal.on_timer(facts, name, due, _Output(self, account, state, signal_name, effects))
+            facts = self._facts(account, state, self.in_force(due), present(state))
+            signal.on_timer(facts, name, due, Output(account, state, signal_name, effects))
+
+    def _facts(
+        self, account: str, state: AccountState, icp: CompiledICP, attributes: Mapping[str, Any]
+    ) -> Facts:
+        source = state.source or icp.acquisition.of_account(attributes, state.first_visit)
+        return Facts(account, state, source)
 
 
 _TIMERS = {
@@ -363,48 +375,6 @@ _TIMERS = {
 }
 
 
-class _Facts:
-    """What a signal may read of an account (detectors/signals/contract.py)."""
-
-    def __init__(
-        self, account: str, state: AccountState, acquisition: Acquisition, attributes: Mapping[str, Any]
-    ) -> None:
-        self.account = account
-        self.milestones: Mapping[str, float] = state.milestones
-        self.source = state.source or acquisition.of_account(attributes, state.first_visit)
-
-
-class _Output:
-    """Where a signal's account half puts what it finds (detectors/signals/contract.py)."""
-
-    def __init__(
-        self, stage: AccountStage, account: str, state: AccountState, signal: str, effects: Effects
-    ) -> None:
-        self._stage = stage
-        self._account = account
-        self._state = state
-        self._signal = signal
-        self._effects = effects
-
-    def observe(
-        self, measure: str, *, at: float, began: float, value: float, segments: Mapping[str, str]
-    ) -> None:
-        self._effects.observations.append(
-            Observation(
-                signal=self._signal,
-                measure=measure,
-                at=at,
-                began=began,
-                value=value,
-                account=self._account,
-                segments=dict(segments),
-            )
-        )
-
-    def set_timer(self, name: str, due: float) -> None:
-        self._stage._set_timer(self._state, f"signal:{self._signal}:{name}", due, self._effects)
-
-
 def _standing(state: AccountState, variant: str) -> VariantState:
     standing = state.variants.get(variant)
     if standing is None:
@@ -412,8 +382,15 @@ def _standing(state: AccountState, variant: str) -> VariantState:
     return standing
 
 
-def _goal(variant: CompiledVariant, milestone: str, within: str) -> ActivationGoal | None:
-    for goal in variant.written.activation:
-        if goal.milestone == milestone and f"{goal.within:g}" == within:
-            return goal
-    return None
+def _goal_timer(goal: ActivationGoal) -> str:
+    return f"goal:{goal.milestone}:{goal.within!r}"
+
+
+def _fix_source(state: AccountState) -> None:
+    state.source = source_at_sign_up(state.milestones.get("signed_up"), state.statements, state.first_visit)
+
+
+def _forget_blockers(standing: VariantState, variant: CompiledVariant) -> None:
+    """What the ICP file does not call a blocker any more does not block."""
+    for name in [name for name in standing.blockers if name not in variant.blocker_names]:
+        del standing.blockers[name]

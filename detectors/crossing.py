@@ -1,4 +1,8 @@
-"""When, without a new event, something will first be true of a fading score."""
+"""When, without a new event, something will first be true of a fading score.
+
+The search is exact, to the second: every stretch of time is looked into unless it is known that nothing can be true in
+it. Windows double from an hour, so that what is near is found with few looks.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,40 @@ from collections.abc import Callable
 STEP_S = 3600.0
 HORIZON_S = 2 * 365 * 86400.0
 PRECISION_S = 1.0
+MAX_LOOKS = 4000
+"""A score that only just touches its bound would take a look a second. After so many, the answer is the time up to
+which nothing is true: whoever looks again then goes on from there."""
 
 
-def first_time(holds: Callable[[float], bool], now: float) -> float | None:
+def first_time(
+    holds: Callable[[float], bool], now: float, never: Callable[[float, float], bool] | None = None
+) -> float | None:
     """The earliest time after ``now`` (Unix seconds, whole) at which ``holds``, within HORIZON_S; None without one.
 
-    Steps double from an hour, then bisection: a stretch of truth shorter than its distance from now can be missed,
-    which for sums of decays is one that begins and ends without an event. Whoever asks looks again at each event.
+    ``never(begin, end)`` says that it holds nowhere from begin to end; it may say False where it doesn't know. Without
+    it, ``holds`` must stay true once it is.
     """
+    if never is None:
+        return first_time(holds, now, lambda _, end: not holds(end))
     step = STEP_S
-    low = high = float(int(now))
-    while high < now + HORIZON_S:
-        low, high = high, high + step
+    begin = float(int(now))
+    last = begin + HORIZON_S
+    looks = 0
+    while begin < last:
+        stretches = [(begin, begin + step)]
+        while stretches:
+            low, high = stretches.pop()
+            if never(low, high):
+                continue
+            looks += 1
+            if high - low <= PRECISION_S:
+                if high > now and holds(high):
+                    return high
+            elif looks > MAX_LOOKS:
+                return max(low, float(int(now)) + PRECISION_S)
+            else:
+                middle = float(int((low + high) / 2))
+                stretches += [(middle, high), (low, middle)]
+        begin += step
         step *= 2
-        if holds(high):
-            break
-    else:
-        return None
-    while high - low > PRECISION_S:
-        middle = float(int((low + high) / 2))
-        if middle in (low, high):
-            break
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    return None

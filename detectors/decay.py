@@ -20,6 +20,8 @@ from typing import Protocol
 from msgspec import Struct
 
 BUCKETS = 256
+MAX_BUCKETS = BUCKETS + 16
+"""So many are held before the dead ones are looked for: not at each event, and never many more than can be alive."""
 
 
 class Fading(Struct, array_like=True, gc=False):
@@ -124,9 +126,13 @@ class _Bucketed(ABC):
         buckets[bucket] = buckets.get(bucket, 0.0) + units
         if at > memory.reference:
             memory.reference = at
-            if len(buckets) > BUCKETS:
-                oldest = bucket - BUCKETS - 1
-                memory.buckets = {at_: n for at_, n in buckets.items() if at_ >= oldest}
+        if len(buckets) > MAX_BUCKETS:
+            self._forget(memory)
+
+    def _forget(self, memory: Fading) -> None:
+        """Drops the buckets of which nothing is left at the reference, nor at any time after it."""
+        oldest = int(memory.reference // self._bucket_s) - BUCKETS - 1
+        memory.buckets = {bucket: n for bucket, n in memory.buckets.items() if bucket >= oldest}
 
     def value(self, memory: Fading, now: float) -> float:
         size = self._bucket_s
@@ -138,6 +144,8 @@ class _Bucketed(ABC):
         for bucket, units in memory.buckets.items():
             into.buckets[bucket] = into.buckets.get(bucket, 0.0) + units * factor
         into.reference = max(into.reference, memory.reference)
+        if len(into.buckets) > MAX_BUCKETS:
+            self._forget(into)
 
 
 class Linear(_Bucketed):

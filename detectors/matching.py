@@ -19,6 +19,11 @@ T = TypeVar("T")
 Predicate = Callable[[Any], bool]
 Getter = Callable[[Any], Any]
 
+MAX_MEMO = 4096
+MAX_MEMO_KEY = 256
+FREE_TEXT = frozenset({"body", "features", "loss_reason", "note", "referrer", "subject", "title", "url"})
+"""fields whose values seldom come twice (or, lists, are no keys)"""
+
 
 def compile_node(node: Node) -> Callable[[Mapping[str, Any]], bool]:
     """A predicate over a mapping (an account's attributes, a CSV row)."""
@@ -28,6 +33,15 @@ def compile_node(node: Node) -> Callable[[Mapping[str, Any]], bool]:
 def compile_event_node(node: Node, event: str) -> Predicate:
     """A predicate over an event of type ``event``."""
     return _compile(node, _event_getter(event))
+
+
+def data_getter(event: str, field: str) -> Getter:
+    """What gives ``field`` (dots go deeper) of the ``data`` of an event of type ``event``; None where there is none."""
+    if EVENT_CLASSES[event] is AccountProfile:
+        return _compose(_from_mapping(field), attrgetter("attributes"))
+    first, _, rest = field.partition(".")
+    get = attrgetter(first)
+    return _compose(_from_anything(rest), get) if rest else get
 
 
 def always(_: object) -> bool:
@@ -66,27 +80,53 @@ class _Plan(Generic[T]):
             field, values, remainder = literal
             entry = (order, compile_event_node(remainder, event), payload)
             table = tables.setdefault(field, {})
-            for value in values:
+            for value in dict.fromkeys(values):  # one that is written twice must not count twice
                 table.setdefault(value, []).append(entry)
         self._tables = [(getter_of(field), table) for field, table in tables.items()]
+        self._key = (
+            None if cls is AccountProfile else _memo_key([condition.of_event for _, condition, _ in rules])
+        )
+        self._memo: dict[Any, Sequence[T]] = {}
 
     def match(self, event: Envelope) -> Sequence[T]:
-        found: list[tuple[int, Predicate, T]] | None = None
+        """What was found for the same values is not looked for again: names and paths repeat."""
+        if self._key is None:
+            return self._find(event)
+        key = self._key(event)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._find(event)
+            if len(repr(key)) <= MAX_MEMO_KEY:
+                if len(self._memo) >= MAX_MEMO:
+                    self._memo.clear()
+                self._memo[key] = found
+        return found
+
+    def _find(self, event: Envelope) -> Sequence[T]:
+        found: list[tuple[int, Predicate, T]] = []
         for get, table in self._tables:
             value = get(event)
-            entries = table.get(value) if isinstance(value, str) else None
-            if entries is not None:
-                for entry in entries:
-                    if entry[1](event):
-                        found = [entry] if found is None else [*found, entry]
-        for entry in self._rest:
-            if entry[1](event):
-                found = [entry] if found is None else [*found, entry]
-        if found is None:
-            return ()
-        if len(found) > 1:
-            found.sort(key=lambda entry: entry[0])
+            if isinstance(value, str):
+                found.extend(entry for entry in table.get(value, ()) if entry[1](event))
+        found.extend(entry for entry in self._rest if entry[1](event))
+        found.sort(key=lambda entry: entry[0])
         return [payload for _, _, payload in found]
+
+
+def _memo_key(nodes: Sequence[Node]) -> Getter | None:
+    """What gives the values of all fields that the rules look at; None where these are texts of people, which don't
+    repeat, or are nested."""
+    fields = sorted({field for node in nodes for field in _fields_of(node)})
+    if not fields or any("." in field or field in FREE_TEXT for field in fields):
+        return None
+    return attrgetter(*(f"data.{field}" for field in fields))
+
+
+def _fields_of(node: Node) -> Iterable[str]:
+    if isinstance(node, Test):
+        return (node.field,)
+    children = (node.of,) if isinstance(node, Not) else node.of
+    return [field for child in children for field in _fields_of(child)]
 
 
 def _literal(node: Node) -> tuple[str, Sequence[str], Node] | None:
@@ -141,13 +181,10 @@ def _compile_test(get: Getter, test: Test) -> Predicate:
 
 
 def _event_getter(event: str) -> Callable[[str], Getter]:
-    if EVENT_CLASSES[event] is AccountProfile:
-        return lambda field: _compose(_from_mapping(field), attrgetter("data.attributes"))
-
     def getter_of(field: str) -> Getter:
-        first, _, rest = field.partition(".")
-        get = attrgetter(f"data.{first}")
-        return _compose(_from_anything(rest), get) if rest else get
+        if "." not in field and EVENT_CLASSES[event] is not AccountProfile:
+            return attrgetter(f"data.{field}")  # the hot path: one call
+        return _compose(data_getter(event, field), attrgetter("data"))
 
     return getter_of
 
@@ -242,7 +279,8 @@ def _list_all(operand: Sequence[Any]) -> Predicate:
     return lambda value: all(any(test(item) for item in _items(value)) for test in tests)
 
 
-def _glob(operand: str) -> Predicate:
+def glob_predicate(operand: str) -> Predicate:
+    """Whether a value is a text that the pattern ``operand`` (* and ?) covers from end to end."""
     stem = operand.rstrip("*")
     if not any(sign in stem for sign in "*?"):  # the common ones need no engine
         if stem == operand:
@@ -272,6 +310,6 @@ _OPERATORS: dict[str, Callable[[Any], Predicate]] = {
     "contains_any": _contains_any,
     "any": _list_any,
     "all": _list_all,
-    "glob": _glob,
+    "glob": glob_predicate,
     "regex": _regex,
 }

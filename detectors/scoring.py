@@ -6,12 +6,13 @@ says it in these words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from detectors.account_state import AccountState, VariantState
+from detectors.crossing import first_time
 from detectors.fit import CompiledFit, Fit
 from detectors.matching import Predicate, always, compile_node
 from detectors.triggers import Cell, CompiledTrigger, envelope
@@ -54,6 +55,10 @@ class CompiledVariant:
             for rule in variant.disqualifiers
             if rule.when.event is None
         ]
+        self._event_disqualifiers = {
+            rule.name for rule in variant.disqualifiers if rule.when.event is not None
+        }
+        self.blocker_names = {rule.name for rule in variant.blockers}
         self.profile_blockers: list[tuple[Predicate, str, float]] = [
             (compile_node(rule.when.of_account), rule.name, rule.for_)
             for rule in variant.blockers
@@ -76,14 +81,13 @@ class CompiledVariant:
         for trigger in self.triggers:
             cell = cells.get(trigger.key)
             if cell is not None and (trigger.gate is always or trigger.gate(attributes)):
-                parts.append((trigger, trigger.weight * trigger.decay.value(cell.fading, now), cell))
+                parts.append((trigger, trigger.contribution(cell, now), cell))
         return parts
 
     def disqualified_by(self, standing: VariantState, attributes: Mapping[str, Any]) -> str:
         """The name of what disqualifies the account, or an empty text."""
-        known = {rule.name for rule in self.written.disqualifiers}
-        for name in standing.disqualified:
-            if name in known:
+        for name in sorted(standing.disqualified):  # the same answer whatever came first
+            if name in self._event_disqualifiers:
                 return name
         for predicate, name in self.profile_disqualifiers:
             if predicate(attributes):
@@ -94,6 +98,44 @@ class CompiledVariant:
 def total_of(parts: Parts) -> float:
     """The trigger score: what the parts add up to."""
     return sum(part for _, part, _ in parts)
+
+
+def first_at_least(parts: Parts, bound: float, now: float) -> float | None:
+    """When, after ``now`` (Unix seconds, what ``parts`` are as of), the score first reaches ``bound`` without a new
+    event: what is negative fades. None if it does not."""
+    if sum(part for _, part, _ in parts if part > 0) < bound:  # what speaks for it only fades
+        return None
+    support, against = _support(parts), _against(parts)
+    return first_time(
+        lambda when: _score_at(parts, when) >= bound,
+        now,
+        lambda begin, end: support(begin) - against(end) < bound,
+    )
+
+
+def first_below(parts: Parts, bound: float, now: float) -> float | None:
+    """When, after ``now`` (Unix seconds), the score is first below ``bound`` without a new event; None if never."""
+    support, against = _support(parts), _against(parts)
+    return first_time(
+        lambda when: _score_at(parts, when) < bound,
+        now,
+        lambda begin, end: support(end) - against(begin) >= bound,
+    )
+
+
+def _score_at(parts: Parts, when: float) -> float:
+    # Summed like total_of, so that the timer and the look that it brings about never disagree.
+    return sum(trigger.contribution(cell, when) for trigger, _, cell in parts)
+
+
+def _support(parts: Parts) -> Callable[[float], float]:
+    positive = [(trigger, cell) for trigger, _, cell in parts if trigger.weight > 0]
+    return lambda when: sum(trigger.contribution(cell, when) for trigger, cell in positive)
+
+
+def _against(parts: Parts) -> Callable[[float], float]:
+    negative = [(trigger, cell) for trigger, _, cell in parts if trigger.weight < 0]
+    return lambda when: -sum(trigger.contribution(cell, when) for trigger, cell in negative)
 
 
 def decide(
@@ -113,7 +155,7 @@ def decide(
     upgraded = standing.fired == "discover" and score.quadrant == "route"
     if standing.fired and not upgraded:
         return Decision("still_on", f"an alert is on; it re-arms below {rules.rearm_below:g}")
-    if standing.episode and now < standing.alerted_at + rules.cooldown and not upgraded:
+    if standing.alerted_at and now < standing.alerted_at + rules.cooldown and not upgraded:
         return Decision("cooling_down", "the last alert is too recent")
     return Decision("fire")
 

@@ -9,9 +9,13 @@ Rules:
      least the count-th distinct one there;
    - ``daily_cap``: the events of one UTC day together add at most the cap; where they would add more, each of them is
      scaled by the same factor.
-3. Memory is bounded. The windows hold the newest MAX_WINDOW events and those younger than the window plus
-   ``late_after``; rule 2 is exact while no more than MAX_WINDOW events fall into that time. Evidence holds the newest
+   An event without the field whose values are counted is no event for the trigger.
+3. Memory is bounded. The windows hold the newest MAX_WINDOW events, of those younger than twice the window plus
+   ``late_after``; rule 2 is exact while no more than MAX_WINDOW events fall into that time. Of one distinct value only
+   those events are held that can still decide something, so a busy user fills no window. Evidence holds the newest
    MAX_EVIDENCE events.
+4. A weight and a daily cap count as they are written in the version that scores, for all that is remembered; days
+   that no late event can change any more keep the cap that they had.
 """
 
 from __future__ import annotations
@@ -19,13 +23,14 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from detectors.decay import Decay, Fading, HalfLife, Lasts, Linear, Steps
-from detectors.matching import Predicate, always, compile_node
+from detectors.matching import Getter, Predicate, always, compile_node, data_getter
 from schemas.conditions import AllOf
 from schemas.icp import DistinctCount, Trigger
 
@@ -51,6 +56,8 @@ class Cell(Struct, array_like=True, gc=False):
     """(Unix seconds, hash of the distinct value or of the event id, does it count), sorted"""
     days: dict[int, Day] = {}
     """days under a daily cap that a late event can still change; what they add, capped, is in ``fading``"""
+    cap_units: float = 0.0
+    """the daily cap, in units, under which ``fading`` holds them; 0 before the first"""
 
 
 class CompiledTrigger:
@@ -69,7 +76,9 @@ class CompiledTrigger:
         self._late_after_s = late_after_s
         self._within_s = written.within or 0.0
         at_least = written.at_least
-        self._distinct = at_least.distinct if isinstance(at_least, DistinctCount) else None
+        self._distinct: Getter | None = None
+        if isinstance(at_least, DistinctCount) and written.when.event is not None:
+            self._distinct = data_getter(written.when.event, at_least.distinct)
         self._count = at_least.count if isinstance(at_least, DistinctCount) else (at_least or 1)
         self._cap_units = written.daily_cap / abs(written.weight) if written.daily_cap else None
 
@@ -80,7 +89,12 @@ class CompiledTrigger:
         """Takes one matching event in."""
         value = 0
         if self._count > 1:
-            value = _hash(self._distinct_value(data) if self._distinct else event_id)
+            counted: Any = event_id
+            if self._distinct is not None:
+                counted = self._distinct(data)
+                if counted is None:
+                    return
+            value = _hash(str(counted))
             self._add_to_window(cell, at, value)
         else:
             self._count_units(cell, at, 1.0)
@@ -94,6 +108,8 @@ class CompiledTrigger:
 
     def value(self, cell: Cell, now: float) -> float:
         """Units left at ``now`` (Unix seconds)."""
+        if cell.days and cell.cap_units != self._cap_units:
+            self._cap_anew(cell)
         return self.decay.value(cell.fading, now)
 
     def contribution(self, cell: Cell, now: float) -> float:
@@ -101,10 +117,14 @@ class CompiledTrigger:
 
     def evidence(self, cell: Cell, now: float) -> list[tuple[str, float, float]]:
         """(event id, Unix seconds, what is left of its contribution), newest first."""
-        counted = {(at, value) for at, value, counts in cell.window if counts}
+        # Of two events with the same time and value one counts: it is marked once in the window.
+        counted = Counter((at, value) for at, value, counts in cell.window if counts)
         found = []
         for at, event_id, value in reversed(cell.recent):
-            units = 1.0 if self._count == 1 or (at, value) in counted else 0.0
+            units = 1.0
+            if self._count > 1:
+                units = 1.0 if counted[at, value] > 0 else 0.0
+                counted[at, value] -= 1
             day = cell.days.get(int(at // DAY_S))
             scale = self._capped(day.units) if day is not None else 1.0
             found.append((event_id, at, self.weight * units * scale * self.decay.share(max(0.0, now - at))))
@@ -112,18 +132,14 @@ class CompiledTrigger:
 
     def _capped(self, units: float) -> float:
         cap = self._cap_units
-        return 1.0 if cap is None or units <= cap else cap / units
-
-    def _distinct_value(self, data: Any) -> str:
-        value: Any = data
-        for part in str(self._distinct).split("."):
-            value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
-        return str(value)
+        return 1.0 if cap is None else _scale(units, cap)
 
     def _count_units(self, cell: Cell, at: float, units: float) -> None:
         if self._cap_units is None:
             self.decay.add(cell.fading, at, units)
             return
+        if cell.cap_units != self._cap_units:
+            self._cap_anew(cell)
         number = int(at // DAY_S)
         day = cell.days.get(number)
         if day is None:
@@ -135,14 +151,30 @@ class CompiledTrigger:
         self.decay.add(day.fading, at, units)
         self.decay.merge(cell.fading, day.fading, self._capped(day.units))
 
+    def _cap_anew(self, cell: Cell) -> None:
+        """Another version of the ICP file has another cap, or weight: what the days add is brought to it."""
+        before, after = cell.cap_units, self._cap_units
+        if after is None:
+            return
+        for day in cell.days.values():
+            change = _scale(day.units, after) - _scale(day.units, before)
+            if change:
+                self.decay.merge(cell.fading, day.fading, change)
+        cell.cap_units = after
+
     def _forget_days(self, cell: Cell) -> None:
-        oldest = max(cell.days) - (self._late_after_s + self._within_s) / DAY_S - 1
+        changing = min(self._late_after_s + self._within_s, self.decay.lifespan_s)
+        oldest = max(cell.days) - changing / DAY_S - 1
+        if cell.recent:  # evidence asks the day by how much its events are scaled
+            oldest = min(oldest, cell.recent[0][0] // DAY_S)
         for number in [number for number in cell.days if number < oldest]:
             del cell.days[number]
 
     def _add_to_window(self, cell: Cell, at: float, value: int) -> None:
         window = cell.window
         if not window or at > window[-1][0]:
+            if self._distinct is not None:
+                self._drop_between(window, at, value)
             window.append((at, value, False))
             index = len(window) - 1
             if self._counts(window, index):
@@ -158,9 +190,25 @@ class CompiledTrigger:
                 if counts != counted:
                     window[index] = (when, which, counts)
                     self._count_units(cell, when, 1.0 if counts else -1.0)
-        if len(window) > MAX_WINDOW or window[0][0] < window[-1][0] - self._late_after_s - 2 * self._within_s:
-            oldest = window[-1][0] - self._late_after_s - 2 * self._within_s
+        oldest = window[-1][0] - self._late_after_s - 2 * self._within_s
+        if len(window) > MAX_WINDOW or window[0][0] < oldest:
+            if cell.recent:  # evidence asks the window whether its events count
+                oldest = min(oldest, cell.recent[0][0])
             del window[: max(len(window) - MAX_WINDOW, bisect_left(window, oldest, key=_time))]
+
+    def _drop_between(self, window: list[tuple[float, int, bool]], at: float, value: int) -> None:
+        """Of three events of one value within a window's time the middle one decides nothing: it doesn't count itself,
+        and wherever it would show that the value is not new, the first or the last one shows it too."""
+        last = None
+        for index in range(len(window) - 1, -1, -1):
+            when, which, _ = window[index]
+            if when <= at - self._within_s:
+                return
+            if which == value:
+                if last is not None:
+                    del window[last]
+                    return
+                last = index
 
     def _counts(self, window: Sequence[tuple[float, int, bool]], index: int) -> bool:
         at, value, _ = window[index]
@@ -213,6 +261,11 @@ def _key(variant: str, written: Trigger) -> int:
         written.daily_cap is None,
     )
     return int.from_bytes(hashlib.blake2b(repr(meaning).encode(), digest_size=4).digest())
+
+
+def _scale(units: float, cap: float) -> float:
+    """By how much the events of a day with so many units are scaled; a cap of 0 is none."""
+    return 1.0 if units <= cap or not cap else cap / units
 
 
 def _hash(text: str) -> int:

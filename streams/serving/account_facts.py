@@ -132,7 +132,7 @@ def _variant_view(
             for rule in variant.written.blockers
             if rule.name in standing.blockers
         ],
-        decision=explain_decision(variant, state, standing, score, attributes, now),
+        decision=explain_decision(variant, standing, score, attributes, now),
         alerts=standing.episode,
         last_alert=max(own, default=None),
     )

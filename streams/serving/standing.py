@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detectors.account_state import AccountState, VariantState
-from detectors.crossing import first_time
-from detectors.scoring import CompiledVariant, Decision, Score, decide
+from detectors.account_state import VariantState
+from detectors.scoring import CompiledVariant, Decision, Score, decide, first_at_least, first_below
 from schemas.alerts import moment
 from streams.serving.views import DecisionView
 
@@ -34,7 +33,6 @@ def decision_now(
 
 def explain_decision(
     variant: CompiledVariant,
-    state: AccountState,
     standing: VariantState,
     score: Score,
     attributes: Mapping[str, Any],
@@ -50,7 +48,7 @@ def explain_decision(
             words = (
                 f"The trigger score is {score.trigger:.1f}; an alert goes out at {rules.trigger_at_least:g}."
             )
-            rising = _first_reach(variant, state, attributes, rules.trigger_at_least, now, score)
+            rising = first_at_least(score.parts, rules.trigger_at_least, now)
             if rising is not None:
                 not_before = rising
                 words += " What speaks against it fades: the score gets there by itself."
@@ -71,9 +69,7 @@ def explain_decision(
                 f"The last alert is still on. The next one needs the score, now {score.trigger:.1f},"
                 f" to fall below {rules.rearm_below:g} first."
             )
-            not_before = first_time(
-                lambda when: variant.score(state, attributes, when).trigger < rules.rearm_below, now
-            )
+            not_before = first_below(score.parts, rules.rearm_below, now)
         case "cooling_down":
             words = "The last alert is too recent: there is a pause between two alerts for an account."
             not_before = standing.alerted_at + rules.cooldown
@@ -84,20 +80,6 @@ def explain_decision(
         words=words,
         not_before=None if not_before is None else moment(not_before),
     )
-
-
-def _first_reach(
-    variant: CompiledVariant,
-    state: AccountState,
-    attributes: Mapping[str, Any],
-    bound: float,
-    now: float,
-    score: Score,
-) -> float | None:
-    """When a score that something negative holds down reaches ``bound`` without an event; None if it does not."""
-    if sum(part for _, part, _ in score.parts if part > 0) < bound:
-        return None
-    return first_time(lambda when: variant.score(state, attributes, when).trigger >= bound, now)
 
 
 def _sentence(text: str) -> str:
