@@ -21,8 +21,21 @@ Getter = Callable[[Any], Any]
 
 MAX_MEMO = 4096
 MAX_MEMO_KEY = 256
-FREE_TEXT = frozenset({"body", "features", "loss_reason", "note", "referrer", "subject", "title", "url"})
-"""fields whose values seldom come twice (or, lists, are no keys)"""
+NO_KEYS = frozenset(
+    {
+        "body",
+        "campaign",
+        "features",
+        "loss_reason",
+        "note",
+        "properties",
+        "referrer",
+        "subject",
+        "title",
+        "url",
+    }
+)
+"""fields whose values seldom come twice, or can't be looked up"""
 
 
 def compile_node(node: Node) -> Callable[[Mapping[str, Any]], bool]:
@@ -117,7 +130,7 @@ def _memo_key(nodes: Sequence[Node]) -> Getter | None:
     """What gives the values of all fields that the rules look at; None where these are texts of people, which don't
     repeat, or are nested."""
     fields = sorted({field for node in nodes for field in _fields_of(node)})
-    if not fields or any("." in field or field in FREE_TEXT for field in fields):
+    if not fields or any("." in field or field in NO_KEYS for field in fields):
         return None
     return attrgetter(*(f"data.{field}" for field in fields))
 

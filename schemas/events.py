@@ -14,7 +14,7 @@ Reference: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/j
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -242,6 +242,8 @@ _encoder = msgspec.json.Encoder()
 
 _EVENT_TYPES = ", ".join(sorted(EVENT_CLASSES))
 
+_YEAR_9001 = datetime(9001, 1, 1, tzinfo=UTC).timestamp()
+
 # A string without an end takes the rest: else every quote in it would be tried as a start, in quadratic time.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[{]|[\]}]")
@@ -249,7 +251,12 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> Event:
-    """The event in ``raw`` (UTF-8 JSON).
+    """The event in ``raw``, as read_event gives it, without its time in seconds."""
+    return read_event(raw, limits, now)[0]
+
+
+def read_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> tuple[Event, float]:
+    """The event in ``raw`` (UTF-8 JSON), and its time in Unix seconds.
 
     ``now`` is the present in Unix seconds: events later than it by more than the tolerance are refused; None
     takes any time. Raises EventRefused, with a Problem whose ``code`` is one of the reasons below.
@@ -280,9 +287,10 @@ def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None 
         raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventRefused(not_json(raw, error)) from None
-    if not 1970 <= event.time.year <= 9000:
+    at = event.time.timestamp()
+    if not 0 <= at < _YEAR_9001:
         raise EventRefused(out_of_calendar())
-    if now is not None and event.time.timestamp() > now + limits.future_tolerance_s:
+    if now is not None and at > now + limits.future_tolerance_s:
         raise _refused(
             "in_future",
             "the event's time is in the future",
@@ -312,7 +320,7 @@ def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None 
             "a release belongs to a product, not to an account",
             f"write the subject as {PRODUCT_PREFIX}<name>",
         )
-    return event
+    return event, at
 
 
 def encode_event(event: Event) -> bytes:

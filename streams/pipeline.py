@@ -14,7 +14,7 @@ from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem
-from schemas.events import Event, Limits, decode_event
+from schemas.events import Event, Limits, read_event
 from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
@@ -42,10 +42,12 @@ class Pipeline:
         self.account_stage = AccountStage(icps, self.signals, settings.late_after)
         self.drift_stage = DriftStage(self.signals)
         self._store = store
+        self._now = now
+        self._decoder = _EventDecoder(settings.limits)
         self._accounts = Processor(
             store,
             self.account_stage,
-            _event_decoder(settings.limits, now),
+            self._decoder,
             late_after_s=settings.late_after,
             cached_states=cached_states,
         )
@@ -69,6 +71,7 @@ class Pipeline:
 
     def process(self, records: Sequence[tuple[int, bytes]]) -> list[BatchResult]:
         """Takes events (offset, raw JSON) in; the first result is the account stage's, any others the drift stage's."""
+        self._decoder.present = self._now() if self._now is not None else None
         result = self._accounts.process(EVENTS, records)
         return [result, *self.catch_up()] if result.effects.observations else [result]
 
@@ -107,14 +110,16 @@ class Pipeline:
         return None if stored is None else self.account_stage.decode_state(account, stored.state)
 
 
-def _event_decoder(
-    limits: Limits, now: Callable[[], float] | None
-) -> Callable[[bytes], tuple[str, float, Event]]:
-    def decode(raw: bytes) -> tuple[str, float, Event]:
-        event = decode_event(raw, limits, now() if now is not None else None)
-        return event.subject, event.time.timestamp(), event
+class _EventDecoder:
+    """Decodes events; ``present`` is taken once a batch, for no batch takes long."""
 
-    return decode
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.present: float | None = None
+
+    def __call__(self, raw: bytes) -> tuple[str, float, Event]:
+        event, at = read_event(raw, self._limits, self.present)
+        return event.subject, at, event
 
 
 def _decode_observation(raw: bytes) -> tuple[str, float, Observation]:

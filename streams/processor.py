@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, Protocol
@@ -145,7 +146,7 @@ class Processor:
         run = _Run(self, until)
         run.load(())
         run.fire(until)
-        return run.commit({}, 0, {}, {}, {}, [])
+        return run.commit({}, 0, Counter(), Counter(), Counter(), [])
 
     def _process(self, topic: str, records: Sequence[tuple[int, bytes]], failed: set[int]) -> BatchResult:
         decode = self._decode
@@ -166,12 +167,14 @@ class Processor:
                 until = at
         run = _Run(self, until)
         run.load([entry[1] for entry in decoded])
-        applied: dict[str, int] = {}
-        duplicate: dict[str, int] = {}
-        late: dict[str, int] = {}
+        applied: Counter[type] = Counter()
+        duplicate: Counter[type] = Counter()
+        late: Counter[type] = Counter()
         step = self._stage.step
         effects = run.effects
         heap = run.heap
+        slots = self._slots
+        number = run.number
         watermark = self._claim.watermark
         too_late = watermark - self._late_after_s
         for index, key, at, record in decoded:
@@ -180,11 +183,12 @@ class Processor:
                 too_late = at - self._late_after_s
                 if heap and heap[0][0] <= watermark:
                     run.fire(watermark)
-            kind = type(record).__name__
             if at < too_late:
-                late[kind] = late.get(kind, 0) + 1
+                late[type(record)] += 1
                 continue
-            slot = run.touch(key)
+            slot = slots.get(key)
+            if slot is None or slot.batch != number:
+                slot = run.touch(key)
             try:
                 fresh = step(key, slot.state, record, at, effects)
             except Exception as error:
@@ -194,9 +198,9 @@ class Processor:
                 )
                 raise _StepFailedError(index) from error
             if fresh:
-                applied[kind] = applied.get(kind, 0) + 1
+                applied[type(record)] += 1
             else:
-                duplicate[kind] = duplicate.get(kind, 0) + 1
+                duplicate[type(record)] += 1
             if effects.timers_changed:
                 run.note_due(key, slot)
                 if heap and heap[0][0] <= watermark:
@@ -215,7 +219,7 @@ class _Run:
         self._until = until
         self._began = time.perf_counter()
         owner._batch += 1
-        self._number = owner._batch
+        self.number = owner._batch
         self._touched: list[tuple[str, _Slot]] = []
         self.effects = Effects()
         self.heap: list[tuple[float, str]] = []
@@ -238,14 +242,14 @@ class _Run:
         """The state of ``key``, to be written at the commit; moves it to the young end of what is kept in memory."""
         slots = self._owner._slots
         slot = slots.get(key)
-        if slot is not None and slot.batch == self._number:
+        if slot is not None and slot.batch == self.number:
             return slot
         if slot is None:
             slot = _Slot(self._owner._stage.new_state(key), 0, None)
         else:
             del slots[key]
         slots[key] = slot
-        slot.batch = self._number
+        slot.batch = self.number
         self._touched.append((key, slot))
         return slot
 
@@ -276,9 +280,9 @@ class _Run:
         self,
         offsets: dict[str, int],
         received: int,
-        applied: dict[str, int],
-        duplicate: dict[str, int],
-        late: dict[str, int],
+        applied: Counter[type],
+        duplicate: Counter[type],
+        late: Counter[type],
         dead: list[DeadLetter],
     ) -> BatchResult:
         owner = self._owner
@@ -303,9 +307,9 @@ class _Run:
             watermark=self.watermark,
             ledger=Ledger(
                 received=before.received + received,
-                applied=before.applied + sum(applied.values()),
-                duplicate=before.duplicate + sum(duplicate.values()),
-                late=before.late + sum(late.values()),
+                applied=before.applied + applied.total(),
+                duplicate=before.duplicate + duplicate.total(),
+                late=before.late + late.total(),
                 dead_lettered=before.dead_lettered + len(dead),
             ),
         )
@@ -322,9 +326,9 @@ class _Run:
         return BatchResult(
             stage=owner._stage.name,
             received=received,
-            applied=applied,
-            duplicate=duplicate,
-            late=late,
+            applied=_by_class(applied),
+            duplicate=_by_class(duplicate),
+            late=_by_class(late),
             dead_letters=dead,
             alerts=alerts,
             effects=self.effects,
@@ -344,6 +348,10 @@ def _dead_letter(topic: str, offset: int, reason: str, detail: str, body: bytes)
     return DeadLetter(
         topic=topic, offset=offset, reason=reason, detail=detail, body=body[:MAX_DEAD_LETTER_BYTES]
     )
+
+
+def _by_class(counts: Counter[type]) -> dict[str, int]:
+    return {kind.__name__: count for kind, count in counts.items()}
 
 
 def _kind(alert: Any) -> str:
