@@ -22,6 +22,7 @@ from schemas.events import MAX_ATTRIBUTES
 STATE_VERSION = 1
 MAX_SEEN = 512
 _DIGEST = 8
+_SCANNED = 64 * _DIGEST
 
 
 class VariantState(Struct, array_like=True, gc=False):
@@ -34,11 +35,17 @@ class VariantState(Struct, array_like=True, gc=False):
     alerted_at: float = 0.0
     blockers: dict[str, float] = {}
     """blocker -> Unix seconds at which it ends (or ended)"""
+    ceiling: float = 0.0
+    """a bound of the trigger score: what spoke for it at the last look, and all that was added since"""
+    looked_under: float = 0.0
+    """``effective_from`` of the ICP version at the last look, Unix seconds"""
+    out: bool = False
+    """whether, at that look, the screen or a disqualifier put the account out"""
     disqualified: list[str] = []
     """disqualifiers on events that have happened"""
 
 
-class AccountState(Struct, array_like=True, gc=False):
+class AccountState(Struct, array_like=True, dict=True):
     version: int = STATE_VERSION
     attributes: dict[str, tuple[Any, float]] = {}
     """attribute -> (value, Unix seconds of the event that set it); a removed one stays as None, so that an older
@@ -98,11 +105,27 @@ def digest(source: str, event_id: str) -> bytes:
     return hashlib.blake2b(f"{source}\x00{event_id}".encode(), digest_size=_DIGEST).digest()
 
 
-def remember(seen: bytes, event: bytes) -> bytes:
-    """``seen`` with one event more, the oldest quarter forgotten when it is full."""
-    if len(seen) >= MAX_SEEN * _DIGEST:
-        seen = seen[MAX_SEEN * _DIGEST // 4 :]
-    return seen + event
+def is_repeat(state: AccountState, event: bytes) -> bool:
+    """Whether the event is among the newest MAX_SEEN. A long memory is looked through once and then kept as a set
+    beside the state (it is not stored), so that a busy account's events cost no more than another's."""
+    if len(state.seen) <= _SCANNED:
+        return event in state.seen
+    marks: set[bytes] | None = state.__dict__.get("marks")
+    if marks is None:
+        seen = state.seen
+        marks = state.__dict__["marks"] = {seen[i : i + _DIGEST] for i in range(0, len(seen), _DIGEST)}
+    return event in marks
+
+
+def remember(state: AccountState, event: bytes) -> None:
+    """One event more; the oldest quarter is forgotten when the memory is full."""
+    if len(state.seen) >= MAX_SEEN * _DIGEST:
+        state.seen = state.seen[MAX_SEEN * _DIGEST // 4 :]
+        state.__dict__.pop("marks", None)
+    state.seen += event
+    marks: set[bytes] | None = state.__dict__.get("marks")
+    if marks is not None:
+        marks.add(event)
 
 
 def merge_attributes(state: AccountState, attributes: dict[str, Any], at: float) -> bool:

@@ -23,6 +23,7 @@ from detectors.account_state import (
     digest,
     drop_timer,
     encode_state,
+    is_repeat,
     merge_attributes,
     present,
     remember,
@@ -30,7 +31,7 @@ from detectors.account_state import (
 )
 from detectors.acquisition import remember_statement, source_at_sign_up
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
-from detectors.effects import Effects
+from detectors.effects import Effects, Listing
 from detectors.scoring import CompiledVariant, Parts, decide, first_at_least, first_below, total_of
 from detectors.signals.contract import Milestone, Signal
 from detectors.triggers import bound
@@ -38,6 +39,17 @@ from schemas.events import PRODUCT_PREFIX, VISITOR_PREFIX, AccountProfile, Envel
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (PRODUCT_PREFIX, VISITOR_PREFIX)
+
+
+class _Moved:
+    """An account whose score for a variant has changed: as of when, and whether its fit may have too."""
+
+    __slots__ = ("at", "fit_changed", "state")
+
+    def __init__(self, state: AccountState) -> None:
+        self.state = state
+        self.at = state.now
+        self.fit_changed = False
 
 
 class AccountStage:
@@ -72,11 +84,12 @@ class AccountStage:
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before."""
         mark = digest(event.source, event.id)
-        if mark in state.seen:
+        if is_repeat(state, mark):
             return False
-        state.seen = remember(state.seen, mark)
+        remember(state, mark)
         state.events += 1
-        if at > state.now:
+        in_order = at > state.now
+        if in_order:
             state.now = at
         if ":" in account and account.startswith(NOT_ACCOUNTS):
             return True
@@ -92,8 +105,25 @@ class AccountStage:
             self._note_visit(state, icp, event, at)
         rules = icp.matcher.match(event)
         if rules or changed:
-            self._react(account, state, icp, event, at, rules, changed, effects)
+            self._react(account, state, icp, event, at, rules, changed, in_order, effects)
         return True
+
+    def finish(self, effects: Effects) -> None:
+        """At the end of a batch: finds the new places in the lists, once for each account and variant that moved."""
+        for (name, account), moved in effects.moved.items():
+            state, at = moved.state, moved.at
+            variant = self.in_force(at).by_name.get(name)
+            if variant is None:
+                continue
+            attributes = present(state) if moved.fit_changed or variant.gated else {}
+            parts = variant.trigger_parts(state, attributes, at)
+            fit = None
+            if moved.fit_changed:
+                judged = variant.fit.judge(attributes)
+                fit = judged.score if judged.out is None else -1.0
+            effects.listings.append(
+                Listing(name, account, fit, total_of(parts), at, bound(parts), variant.envelope_s)
+            )
 
     def due(self, state: AccountState) -> float | None:
         """When the account's earliest timer is due (Unix seconds), or None."""
@@ -129,38 +159,38 @@ class AccountStage:
         at: float,
         rules: Sequence[Rule],
         profile_changed: bool,
+        in_order: bool,
         effects: Effects,
     ) -> None:
+        now = self.in_force(state.now)
+        to_look: dict[str, bool] = {}
+        """variant -> whether something may have lowered its score"""
+        others: list[Rule] = []
+        for rule in rules:
+            if not isinstance(rule, TriggerRule):
+                others.append(rule)
+                continue
+            trigger = rule.trigger
+            cell = state.cells.get(trigger.key)
+            if cell is None:
+                cell = state.cells[trigger.key] = trigger.new_cell()
+            trigger.add(cell, at, event.id, getattr(event, "data", None))
+            name = rule.variant.name
+            # One that comes late, or at the same moment, can take another out of the count or of its day's cap.
+            lowers = trigger.weight < 0 or not in_order
+            if lowers or self._may_matter(state, now, rule.variant, trigger.weight):
+                to_look[name] = to_look.get(name, False) or lowers
+            effects.moved.setdefault((name, account), _Moved(state)).at = state.now
+        if not (others or to_look or profile_changed):
+            return
         attributes = present(state)
         if profile_changed:
             for variant in icp.variants:
                 self._update_profile_blockers(state, variant, attributes, at, effects)
-        moved: dict[str, bool] = {}
-        late = at < state.now
-        for rule in rules:
-            if isinstance(rule, TriggerRule):
-                trigger = rule.trigger
-                cell = state.cells.get(trigger.key)
-                if cell is None:
-                    cell = state.cells[trigger.key] = trigger.new_cell()
-                data = getattr(event, "data", None)
-                trigger.add(cell, at, event.id, data)
-                # A late event can take another one out of the count, or of its day's cap.
-                lowers = trigger.weight < 0 or late
-                moved[rule.variant.name] = moved.get(rule.variant.name, False) or lowers
-            elif not rule.gate(attributes):
-                continue
-            elif isinstance(rule, MilestoneRule):
-                self._reach(account, state, icp, rule.milestone, at, attributes, effects)
-            elif isinstance(rule, BlockerRule):
-                self._block(state, rule.variant, rule.blocker, at, effects)
-            else:
-                standing = _standing(state, rule.variant.name)
-                if rule.name not in standing.disqualified:
-                    standing.disqualified.append(rule.name)
-        now = self.in_force(state.now)
+        for rule in others:
+            self._follow(account, state, icp, rule, at, attributes, effects)
         for variant in now.variants:
-            if profile_changed or variant.name in moved:
+            if profile_changed or variant.name in to_look:
                 self._evaluate(
                     account,
                     state,
@@ -169,8 +199,45 @@ class AccountStage:
                     attributes,
                     effects,
                     profile_changed=profile_changed,
-                    lowered=moved.get(variant.name, False) or (profile_changed and variant.gated),
+                    lowered=to_look.get(variant.name, False) or (profile_changed and variant.gated),
                 )
+
+    def _may_matter(
+        self, state: AccountState, icp: CompiledICP, variant: CompiledVariant, weight: float
+    ) -> bool:
+        """Whether a rise by at most ``weight`` could bring something about. It can't while an alert is on, while the
+        account is out, or while the score stays below the alert's bound even if nothing had faded."""
+        standing = _standing(state, variant.name)
+        if standing.looked_under != icp.effective_from:
+            return True
+        standing.ceiling += weight
+        if standing.out:
+            return False
+        if standing.fired:
+            return f"rescore:{variant.name}" not in state.timers
+        return standing.ceiling >= variant.written.alert.trigger_at_least
+
+    def _follow(
+        self,
+        account: str,
+        state: AccountState,
+        icp: CompiledICP,
+        rule: Rule,
+        at: float,
+        attributes: Mapping[str, Any],
+        effects: Effects,
+    ) -> None:
+        """Does what a rule on an event asks for that is no trigger."""
+        if isinstance(rule, TriggerRule) or not rule.gate(attributes):
+            return
+        if isinstance(rule, MilestoneRule):
+            self._reach(account, state, icp, rule.milestone, at, attributes, effects)
+        elif isinstance(rule, BlockerRule):
+            self._block(state, rule.variant, rule.blocker, at, effects)
+        else:
+            standing = _standing(state, rule.variant.name)
+            if rule.name not in standing.disqualified:
+                standing.disqualified.append(rule.name)
 
     def _evaluate(
         self,
@@ -196,16 +263,23 @@ class AccountStage:
         if standing is not None and standing.fired and trigger < rules.rearm_below:
             standing.fired = ""
         high = trigger >= rules.trigger_at_least
-        # Fit is judged where it is asked for: it changes with the profile alone.
-        score = variant.with_fit(parts, attributes) if high or profile_changed else None
-        effects.list_account(variant.name, account, score, trigger, now, bound(parts), variant.envelope_s)
+        moved = effects.moved.setdefault((variant.name, account), _Moved(state))
+        moved.at = now
+        moved.fit_changed = moved.fit_changed or profile_changed
         name = f"rescore:{variant.name}"
         fired = False
-        if high and score is not None:
+        if standing is None and parts:
             standing = _standing(state, variant.name)
+        if standing is not None:
+            standing.ceiling = sum(part for _, part, _ in parts if part > 0)
+            standing.looked_under = icp.effective_from
+            standing.out = False
+        if high and standing is not None:
+            score = variant.with_fit(parts, attributes)
             _forget_blockers(standing, variant)
             disqualified = variant.disqualified_by(standing, attributes)
             decision = decide(rules, standing, score, disqualified, now)
+            standing.out = decision.reason in ("screened_out", "disqualified")
             if decision.reason == "fire":
                 fired = True
                 standing.episode += 1

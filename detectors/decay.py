@@ -136,9 +136,12 @@ class _Bucketed(ABC):
 
     def value(self, memory: Fading, now: float) -> float:
         size = self._bucket_s
-        return sum(
-            units * self.share(max(0.0, now - bucket * size)) for bucket, units in memory.buckets.items()
-        )
+        share = self.share
+        total = 0.0
+        for bucket, units in memory.buckets.items():
+            age = now - bucket * size
+            total += units * share(age) if age > 0 else units
+        return total
 
     def merge(self, into: Fading, memory: Fading, factor: float) -> None:
         for bucket, units in memory.buckets.items():

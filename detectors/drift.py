@@ -38,6 +38,9 @@ class DriftStage:
             effects.alerts.extend(found.step(state, observation))
         return True
 
+    def finish(self, effects: Effects) -> None:
+        """Nothing is left for the end of a batch."""
+
     def due(self, state: Any) -> float | None:
         """A drift signal has no timers: it looks when an observation arrives."""
         return None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from msgspec import Struct
 
 from schemas.alerts import Alert
 from schemas.observations import Observation
-
-if TYPE_CHECKING:
-    from detectors.scoring import Score
 
 
 class Listing(Struct, gc=False):
@@ -34,27 +31,9 @@ class Listing(Struct, gc=False):
 class Effects(Struct):
     alerts: list[Alert] = []
     observations: list[Observation] = []
-    listings: dict[tuple[str, str], Listing] = {}
-    """(variant, account) -> the newest listing"""
+    moved: dict[tuple[str, str], Any] = {}
+    """(variant, account) whose place in the list has changed -> what the stage needs to find the new one"""
+    listings: list[Listing] = []
+    """the new places, put here at the end of a batch"""
     timers_changed: bool = False
     """set by a step that set or removed a timer; whoever runs the stage reads and resets it"""
-
-    def list_account(
-        self,
-        variant: str,
-        account: str,
-        score: Score | None,
-        trigger: float,
-        at: float,
-        bound: float,
-        envelope_s: float,
-    ) -> None:
-        """Notes where the account stands; ``score`` is None where its fit is as it was."""
-        key = (variant, account)
-        fit: float | None
-        if score is not None:
-            fit = score.fit.score if score.fit.out is None else -1.0
-        else:
-            before = self.listings.get(key)
-            fit = None if before is None else before.fit
-        self.listings[key] = Listing(variant, account, fit, trigger, at, bound, envelope_s)

@@ -266,7 +266,7 @@ class Metrics:
     def _accounts_scored(self, result: BatchResult) -> None:
         fits: dict[str, list[float]] = {}
         triggers: dict[str, list[float]] = {}
-        for listing in result.effects.listings.values():
+        for listing in result.effects.listings:
             triggers.setdefault(listing.variant, []).append(listing.trigger)
             if listing.fit is not None:
                 fits.setdefault(listing.variant, []).append(listing.fit)

@@ -48,6 +48,8 @@ class Stage(Protocol):
 
     def step(self, key: str, state: Any, record: Any, at: float, effects: Effects) -> bool: ...
 
+    def finish(self, effects: Effects) -> None: ...
+
     def due(self, state: Any) -> float | None: ...
 
     def fire(self, key: str, state: Any, until: float, effects: Effects) -> None: ...
@@ -287,6 +289,7 @@ class _Run:
     ) -> BatchResult:
         owner = self._owner
         before = owner._claim.ledger
+        owner._stage.finish(self.effects)
         encode_state = owner._stage.encode_state
         alerts = [
             OutboxRow(id=alert.id, kind=_kind(alert), at=alert.at.timestamp(), body=encode_alert(alert))
@@ -299,7 +302,7 @@ class _Run:
                 )
                 for key, slot in self._touched
             ],
-            listings=list(self.effects.listings.values()),
+            listings=self.effects.listings,
             outbox=alerts,
             observations=[encode_observation(observation) for observation in self.effects.observations],
             dead_letters=dead,

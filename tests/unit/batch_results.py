@@ -34,7 +34,7 @@ def batch(
         late={"SupportTicket": 1},
         dead_letters=list(dead_letters),
         alerts=[OutboxRow(id="0" * 32, kind="trigger", at=1.8e9, body=b"{}")],
-        effects=Effects(listings={(entry.variant, entry.account): entry for entry in listings}),
+        effects=Effects(listings=list(listings)),
         batch_s=0.2,
         commit_s=0.1,
     )

@@ -60,6 +60,9 @@ class Recorder:
             effects.timers_changed = True
         return True
 
+    def finish(self, effects: Effects) -> None:
+        """Nothing."""
+
     def due(self, state: Seen) -> float | None:
         return min(state.timers.values(), default=None)
 
