@@ -50,7 +50,7 @@ class AccountState(Struct, array_like=True, dict=True):
     attributes: dict[str, tuple[Any, float]] = {}
     """attribute -> (value, Unix seconds of the event that set it); a removed one stays as None, so that an older
     event that arrives late can't bring it back"""
-    seen: bytes = b""
+    seen: bytearray = bytearray()
     """8-byte digests of the newest events' source and id"""
     now: float = 0.0
     """newest event or timer, Unix seconds: the account's own time"""
@@ -108,24 +108,27 @@ def digest(source: str, event_id: str) -> bytes:
 def is_repeat(state: AccountState, event: bytes) -> bool:
     """Whether the event is among the newest MAX_SEEN. A long memory is looked through once and then kept as a set
     beside the state (it is not stored), so that a busy account's events cost no more than another's."""
-    if len(state.seen) <= _SCANNED:
-        return event in state.seen
+    seen = state.seen
+    if len(seen) <= _SCANNED:
+        return event in seen
     marks: set[bytes] | None = state.__dict__.get("marks")
     if marks is None:
-        seen = state.seen
-        marks = state.__dict__["marks"] = {seen[i : i + _DIGEST] for i in range(0, len(seen), _DIGEST)}
+        marks = {bytes(seen[i : i + _DIGEST]) for i in range(0, len(seen), _DIGEST)}
+        state.__dict__["marks"] = marks
     return event in marks
 
 
 def remember(state: AccountState, event: bytes) -> None:
     """One event more; the oldest quarter is forgotten when the memory is full."""
-    if len(state.seen) >= MAX_SEEN * _DIGEST:
-        state.seen = state.seen[MAX_SEEN * _DIGEST // 4 :]
-        state.__dict__.pop("marks", None)
-    state.seen += event
-    marks: set[bytes] | None = state.__dict__.get("marks")
-    if marks is not None:
-        marks.add(event)
+    seen = state.seen
+    if len(seen) >= _SCANNED:
+        marks: set[bytes] | None = state.__dict__.get("marks")
+        if len(seen) >= MAX_SEEN * _DIGEST:
+            del seen[: MAX_SEEN * _DIGEST // 4]
+            state.__dict__.pop("marks", None)
+        elif marks is not None:
+            marks.add(event)
+    seen += event
 
 
 def merge_attributes(state: AccountState, attributes: dict[str, Any], at: float) -> bool:

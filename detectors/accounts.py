@@ -190,7 +190,10 @@ class AccountStage:
         for rule in others:
             self._follow(account, state, icp, rule, at, attributes, effects)
         for variant in now.variants:
-            if profile_changed or variant.name in to_look:
+            if variant.name not in to_look and variant.name not in state.variants:
+                if profile_changed:  # nothing has happened that a profile could put another light on
+                    effects.moved.setdefault((variant.name, account), _Moved(state)).fit_changed = True
+            elif profile_changed or variant.name in to_look:
                 self._evaluate(
                     account,
                     state,

@@ -73,8 +73,15 @@ class Matcher(Generic[T]):
         self._plans = {cls: _Plan(cls, rules_of) for cls, rules_of in by_class.items()}
 
     def match(self, event: Envelope) -> Sequence[T]:
+        """What was found for the same values is not looked for again: names and paths repeat."""
         plan = self._plans.get(type(event))
-        return plan.match(event) if plan is not None else ()
+        if plan is None:
+            return ()
+        if plan.key is None:
+            return plan.find(event)
+        key = plan.key(event)
+        found = plan.memo.get(key)
+        return found if found is not None else plan.find_and_keep(event, key)
 
 
 class _Plan(Generic[T]):
@@ -96,26 +103,20 @@ class _Plan(Generic[T]):
             for value in dict.fromkeys(values):  # one that is written twice must not count twice
                 table.setdefault(value, []).append(entry)
         self._tables = [(getter_of(field), table) for field, table in tables.items()]
-        self._key = (
+        self.key = (
             None if cls is AccountProfile else _memo_key([condition.of_event for _, condition, _ in rules])
         )
-        self._memo: dict[Any, Sequence[T]] = {}
+        self.memo: dict[Any, Sequence[T]] = {}
 
-    def match(self, event: Envelope) -> Sequence[T]:
-        """What was found for the same values is not looked for again: names and paths repeat."""
-        if self._key is None:
-            return self._find(event)
-        key = self._key(event)
-        found = self._memo.get(key)
-        if found is None:
-            found = self._find(event)
-            if len(repr(key)) <= MAX_MEMO_KEY:
-                if len(self._memo) >= MAX_MEMO:
-                    self._memo.clear()
-                self._memo[key] = found
+    def find_and_keep(self, event: Envelope, key: Any) -> Sequence[T]:
+        found = self.find(event)
+        if len(repr(key)) <= MAX_MEMO_KEY:
+            if len(self.memo) >= MAX_MEMO:
+                self.memo.clear()
+            self.memo[key] = found
         return found
 
-    def _find(self, event: Envelope) -> Sequence[T]:
+    def find(self, event: Envelope) -> Sequence[T]:
         found: list[tuple[int, Predicate, T]] = []
         for get, table in self._tables:
             value = get(event)

@@ -10,8 +10,8 @@ Rules:
    - ``daily_cap``: the events of one UTC day together add at most the cap; where they would add more, each of them is
      scaled by the same factor.
    An event without the field whose values are counted is no event for the trigger.
-3. Memory is bounded. The windows hold the newest MAX_WINDOW events, of those younger than twice the window plus
-   ``late_after``; rule 2 is exact while no more than MAX_WINDOW events fall into that time. Of one distinct value only
+3. Memory is bounded. A window holds the newest MIN_WINDOW events, or twice its count if that is more, of those younger
+   than twice the window plus ``late_after``; rule 2 is exact while no more events than that fall into that time. Of one distinct value only
    those events are held that can still decide something, so a busy user fills no window. Evidence holds the newest
    MAX_EVIDENCE events.
 4. A weight and a daily cap count as they are written in the version that scores, for all that is remembered; days
@@ -34,7 +34,9 @@ from detectors.matching import Getter, Predicate, always, compile_node, data_get
 from schemas.conditions import AllOf
 from schemas.icp import DistinctCount, Trigger
 
-MAX_WINDOW = 64
+MIN_WINDOW = 32
+MAX_WINDOW = 100
+"""2 * the highest count that schemas/icp.py takes"""
 MAX_EVIDENCE = 5
 DAY_S = 86400.0
 
@@ -80,6 +82,7 @@ class CompiledTrigger:
         if isinstance(at_least, DistinctCount) and written.when.event is not None:
             self._distinct = data_getter(written.when.event, at_least.distinct)
         self._count = at_least.count if isinstance(at_least, DistinctCount) else (at_least or 1)
+        self._max_window = max(MIN_WINDOW, 2 * self._count)
         self._cap_units = written.daily_cap / abs(written.weight) if written.daily_cap else None
 
     def new_cell(self) -> Cell:
@@ -175,10 +178,9 @@ class CompiledTrigger:
         if not window or at > window[-1][0]:
             if self._distinct is not None:
                 self._drop_between(window, at, value)
-            window.append((at, value, False))
-            index = len(window) - 1
-            if self._counts(window, index):
-                window[index] = (at, value, True)
+            counts = self._counts_as_newest(window, at, value)
+            window.append((at, value, counts))
+            if counts:
                 self._count_units(cell, at, 1.0)
         else:
             insort(window, (at, value, False))
@@ -191,10 +193,10 @@ class CompiledTrigger:
                     window[index] = (when, which, counts)
                     self._count_units(cell, when, 1.0 if counts else -1.0)
         oldest = window[-1][0] - self._late_after_s - 2 * self._within_s
-        if len(window) > MAX_WINDOW or window[0][0] < oldest:
+        if len(window) > self._max_window or window[0][0] < oldest:
             if cell.recent:  # evidence asks the window whether its events count
                 oldest = min(oldest, cell.recent[0][0])
-            del window[: max(len(window) - MAX_WINDOW, bisect_left(window, oldest, key=_time))]
+            del window[: max(len(window) - self._max_window, bisect_left(window, oldest, key=_time))]
 
     def _drop_between(self, window: list[tuple[float, int, bool]], at: float, value: int) -> None:
         """Of three events of one value within a window's time the middle one decides nothing: it doesn't count itself,
@@ -209,6 +211,21 @@ class CompiledTrigger:
                     del window[last]
                     return
                 last = index
+
+    def _counts_as_newest(self, window: Sequence[tuple[float, int, bool]], at: float, value: int) -> bool:
+        """What _counts says of an event after all others, looking no further back than it must."""
+        begin = at - self._within_s
+        if self._distinct is None:
+            others = self._count - 1
+            return len(window) >= others and window[-others][0] > begin
+        values = set()
+        for when, which, _ in reversed(window):
+            if when <= begin:
+                break
+            if which == value:
+                return False
+            values.add(which)
+        return len(values) + 1 >= self._count
 
     def _counts(self, window: Sequence[tuple[float, int, bool]], index: int) -> bool:
         at, value, _ = window[index]

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -106,26 +107,19 @@ def batches(paths: Sequence[Path], size: int) -> Iterator[tuple[list[tuple[int, 
     """The lines of the files as records (offset, line) in batches, with the bytes that each batch took. Empty lines
     are passed over. Raises PlumblineError when a file can't be read."""
     offset = 0
-    batch: list[tuple[int, bytes]] = []
-    taken = 0
     for path in paths:
         try:
-            with path.open("rb", buffering=READ_BYTES) as lines:
-                for line in lines:
-                    taken += len(line)
-                    if line.isspace():
-                        continue
-                    batch.append((offset, line))
-                    offset += 1
-                    if len(batch) == size:
-                        yield batch, taken
-                        batch, taken = [], 0
+            with path.open("rb", buffering=READ_BYTES) as file:
+                while lines := list(islice(file, size)):
+                    taken = sum(map(len, lines))
+                    if b"\n" in lines or b"\r\n" in lines:
+                        lines = [line for line in lines if not line.isspace()]
+                    yield list(zip(range(offset, offset + len(lines)), lines, strict=True)), taken
+                    offset += len(lines)
         except OSError as error:
             raise PlumblineError(
                 f"{path} can't be read: {error.strerror}", remedy="check the path and its permissions"
             ) from None
-    if batch:
-        yield batch, taken
 
 
 def _count(bodies: Sequence[bytes]) -> AlertCounts:

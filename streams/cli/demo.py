@@ -51,7 +51,7 @@ subscriptions:
   - endpoint: demo-receiver
     kinds: [trigger, blocker_ended]
     quadrants: [route]
-    max_age: 2d
+    max_age: 5d
   - endpoint: demo-receiver
     kinds: [drift, notice]
     max_age: 20w

@@ -255,8 +255,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(matcher.match(visit(T0, f"/pricing/{number}"))) == ["rule"]
         assert list(matcher.match(visit(T0, f"/{number}" + "x" * 1000))) == []
     (plan,) = matcher._plans.values()
-    assert 0 < len(plan._memo) <= 10
-    assert all(len(repr(key)) <= matching.MAX_MEMO_KEY for key in plan._memo)
+    assert 0 < len(plan.memo) <= 10
+    assert all(len(repr(key)) <= matching.MAX_MEMO_KEY for key in plan.memo)
 
 
 def test_a_literal_that_is_written_twice_counts_once() -> None:
