@@ -30,6 +30,7 @@ owner: revops@test.example
 lifecycle:
   signed_up: {{event: product.event, name: signed_up}}
   activated: {{event: product.event, name: activated}}
+  onboarded: {{event: product.event, name: onboarded}}
 variants:
 """
 
