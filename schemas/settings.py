@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from schemas.duration import DAY, HOUR
+from schemas.duration import DAY, HOUR, write_duration
 from schemas.events import Limits
 from schemas.file_positions import show_key
 from schemas.settings_values import (
@@ -144,6 +144,8 @@ class Settings(Written):
     """Larger requests are refused, also when they were compressed."""
     max_lag_events: Annotated[Whole, Field(ge=1)] = 1_000_000
     """The gateway answers 429 while more events than this wait to be processed."""
+    keep_log: Duration | None = None
+    """How long processed events stay in the event log, by whole segments. Without it they stay for good, to be replayed."""
     batch_events: Annotated[Whole, Field(ge=1, le=100_000)] = 10_000
     """Events that go into one commit, at most: fewer use less memory, more go faster."""
     tokens: list[Token] = Field(default_factory=list, max_length=MAX_ENTRIES)
@@ -183,6 +185,18 @@ class Settings(Written):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @model_validator(mode="after")
+    def _horizons_outlast_late_events(self) -> Self:
+        for name in ("horizon", "activation_horizon"):
+            if getattr(self.drift, name) < self.late_after:
+                raise Misfit(
+                    "a cohort would be judged while events that belong to it are still taken in",
+                    f"make it at least as long as late_after, {write_duration(self.late_after)}",
+                    ("drift", name),
+                    code="horizon",
+                )
+        return self
 
     @model_validator(mode="after")
     def _not_open_to_all(self) -> Self:

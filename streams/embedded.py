@@ -39,6 +39,8 @@ from streams.web.pages import page_routes
 
 IDLE_S = 1.0
 """How often the clock is looked at while no event comes."""
+SETTLING_S = 0.2
+LOG_LOOK_S = 3600.0
 
 _log = structlog.get_logger("plumbline.embedded")
 
@@ -58,6 +60,8 @@ class EmbeddedPipeline:
         self.pipeline = Pipeline(self.store, icps, settings, now)
         self._reader = self.log.reader()
         self._last_arrival = now()
+        self._keep_log_s = settings.keep_log
+        self._log_looked_at = 0.0
 
     @property
     def lag(self) -> int:
@@ -71,13 +75,24 @@ class EmbeddedPipeline:
             results = self.pipeline.process(records)
             self._last_arrival = self._now()
             return results
+        now = self._now()
+        self._forget_old_log(now)
         if self._by_clock:
-            now = self._now()
             event_time = min(now, self.pipeline.watermark + (now - self._last_arrival))
             due = self.pipeline.next_due()
             if due is not None and due <= event_time:
                 return self.pipeline.fire_timers(event_time)
         return None
+
+    def _forget_old_log(self, now: float) -> None:
+        """Removes segments that are processed and older than the settings ask to keep."""
+        if self._keep_log_s is None or now < self._log_looked_at + LOG_LOOK_S:
+            return
+        self._log_looked_at = now
+        offset = self.log.first_offset_since(now - self._keep_log_s)
+        removed = self.log.delete_before(min(offset, self.pipeline.next_offset))
+        if removed:
+            _log.info("log segments removed", segments=removed)
 
     def close(self) -> None:
         self._reader.close()
@@ -140,14 +155,13 @@ class EmbeddedService:
             self._engine.close()
 
     async def delivered(self) -> None:
-        """Returns when all events are processed and no delivery waits for its first attempt."""
+        """Returns when all events are processed and every delivery has had its first try."""
         loop = asyncio.get_running_loop()
         while True:
             await self._idle.wait()
-            backlog = await loop.run_in_executor(None, self._dispatcher.backlog)
-            if not any(each.waiting or each.sending for each in backlog.values()):
+            if await loop.run_in_executor(None, self._dispatcher.settled) and self._idle.is_set():
                 return
-            await asyncio.sleep(IDLE_S / 4)
+            await asyncio.sleep(SETTLING_S)
 
     def stop(self) -> None:
         """Ends ``run``. To be called on the event loop's thread."""

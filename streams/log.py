@@ -158,6 +158,14 @@ class EventLog:
         """A new reader, for one thread at a time."""
         return LogReader(self)
 
+    def first_offset_since(self, when: float) -> int:
+        """The offset of the first line of the oldest segment that was written to since ``when`` (Unix seconds)."""
+        bases = self._extent.bases
+        for base in bases[:-1]:
+            if (self.directory / segment_name(base)).stat().st_mtime >= when:
+                return base
+        return bases[-1]
+
     def delete_before(self, offset: int) -> int:
         """Removes the segments all of whose lines are before ``offset``, but never the last; returns how many."""
         with self._write_lock:

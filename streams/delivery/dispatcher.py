@@ -86,6 +86,11 @@ class Dispatcher:
         with closing(Queue.open(self._db_path)) as queue:
             return queue.backlog(self._now())
 
+    def settled(self) -> bool:
+        """Whether every alert so far is fanned out and every delivery has had its first try. From any thread."""
+        with closing(Queue.open(self._db_path)) as queue:
+            return queue.settled()
+
     async def run(self) -> None:
         """Until ``stop``. Raises PlumblineError when the file can't be used."""
         self._finished.clear()

@@ -85,8 +85,7 @@ class Queue:
         What can't be read goes to the dead letters of every one of ``endpoints``, so that somebody sees it.
         """
         counted: list[tuple[str, Result]] = []
-        news = "SELECT EXISTS (SELECT 1 FROM outbox WHERE seq > (SELECT outbox_seq FROM delivery_cursor))"
-        if not self._db.execute(news).fetchone()[0]:
+        if not self._news():
             return FanOut(rows=0, counted=[])
         with self._transaction() as db:
             (cursor,) = db.execute("SELECT outbox_seq FROM delivery_cursor").fetchone()
@@ -205,6 +204,15 @@ class Queue:
             name: Backlog(**counts, oldest_s=max(0.0, now - oldest[name]) if name in oldest else 0.0)
             for name, counts in found.items()
         }
+
+    def settled(self) -> bool:
+        """Whether every alert is fanned out and every delivery has had its first try."""
+        first = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE state IN ('waiting', 'sending'))"
+        return not self._news() and not self._db.execute(first).fetchone()[0]
+
+    def _news(self) -> bool:
+        news = "SELECT EXISTS (SELECT 1 FROM outbox WHERE seq > (SELECT outbox_seq FROM delivery_cursor))"
+        return bool(self._db.execute(news).fetchone()[0])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import msgspec
@@ -67,7 +68,7 @@ def test_the_value_is_the_sum_of_the_shares(
 def test_a_share_begins_at_one_and_never_rises(decay: Decay) -> None:
     shares = [decay.share(age * 3600.0) for age in range(24 * 100)]
     assert shares[0] == 1.0
-    assert all(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(shares))
 
 
 @decays
@@ -116,7 +117,9 @@ def test_merging_adds(
     assert decay.value(into, now) == pytest.approx(before + factor * added, rel=1e-9, abs=1e-6)
 
 
-@pytest.mark.parametrize("make", [lambda: HalfLife(0), lambda: Linear(-1), lambda: Steps([]), lambda: Lasts(0)])
+@pytest.mark.parametrize(
+    "make", [lambda: HalfLife(0), lambda: Linear(-1), lambda: Steps([]), lambda: Lasts(0)]
+)
 def test_nothing_fades_in_no_time(make: object) -> None:
     with pytest.raises(ValueError, match=r"positive|at least"):
         make()  # type: ignore[operator]

@@ -65,7 +65,7 @@ def drain(folder: Path, failpoint: str | None = None) -> int:
     environment = {
         **os.environ,
         "PLUMBLINE_BATCH_EVENTS": "150",
-        "PLUMBLINE_DRIFT__HORIZON": "20d",
+        "PLUMBLINE_DRIFT__HORIZON": "30d",
         "PLUMBLINE_CLOCK": "events",
     }
     if failpoint is not None:

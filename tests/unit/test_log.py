@@ -364,3 +364,15 @@ def test_a_failpoint_that_is_written_wrong_is_refused() -> None:
     )
     assert ran.returncode != 0
     assert "write it like log.after_write:3" in ran.stderr
+
+
+def test_the_first_offset_since_a_time_is_that_of_the_oldest_segment_written_since(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "log", segment_bytes=10) as log:
+        for _ in range(4):
+            log.append([b'{"longer": "than a segment"}'])
+        names = sorted(path.name for path in (tmp_path / "log").glob("*.jsonl"))
+        for name in names[:2]:
+            os.utime(tmp_path / "log" / name, (1000, 1000))
+        assert log.first_offset_since(0) == 0
+        assert log.first_offset_since(2000) == int(names[2][7:27])
+        assert log.first_offset_since(1e12) == int(names[-1][7:27])

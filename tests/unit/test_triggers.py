@@ -77,7 +77,9 @@ def test_order_of_arrival_changes_neither_score_nor_evidence(
     order.shuffle(shuffled)
     one, other = fed(compiled, sorted(history)), fed(compiled, shuffled)
     now = T0 + 26 * DAY
-    assert compiled.contribution(one, now) == pytest.approx(compiled.contribution(other, now), rel=1e-9, abs=1e-9)
+    assert compiled.contribution(one, now) == pytest.approx(
+        compiled.contribution(other, now), rel=1e-9, abs=1e-9
+    )
     assert compiled.evidence(one, now) == [
         (event_id, at, pytest.approx(left, abs=1e-9)) for event_id, at, left in compiled.evidence(other, now)
     ]
@@ -162,7 +164,9 @@ def test_the_bound_of_a_list_place_holds(history: list[Arrival], later: float) -
     compiled = [KINDS["plain"], KINDS["linear"], KINDS["negative"], KINDS["lasts"]]
     now = T0 + 26 * DAY
     cells = [fed(one, history) for one in compiled]
-    at_now = bound([(one, one.contribution(cell, now), cell) for one, cell in zip(compiled, cells, strict=True)])
+    at_now = bound(
+        [(one, one.contribution(cell, now), cell) for one, cell in zip(compiled, cells, strict=True)]
+    )
     then = now + later * DAY
     score = sum(one.contribution(cell, then) for one, cell in zip(compiled, cells, strict=True))
     assert score <= 2 ** (at_now - later * DAY / envelope(compiled)) * 1.01 + 1e-6
