@@ -29,6 +29,8 @@ from streams.web.drift_rows import DriftRow, drift_row, drift_rows
 STYLES = {"drifting": "bold red", "resolved": "green", "watching": "", "learning": "dim"}
 MAX_ALERTS = 5
 INDENT = "  "
+WIDE = 84
+"""Columns that the whole table needs."""
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -61,21 +63,11 @@ def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> N
     if as_json:
         _print_json({"verdicts": verdicts})
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("signal", "segment", "state", "since"):
-        table.add_column(heading, no_wrap=heading != "since")
-    table.add_column("before", justify="right")
-    table.add_column("now", justify="right")
-    table.add_column("statistic", justify="right")
-    for row in drift_rows(verdicts):
-        state = f"{row.state}, {row.finding}" if row.finding else row.state
-        if row.state == "learning":
-            cells = [row.missing, "", "", ""]
-        else:
-            cells = [row.since or "-", row.before or "-", row.now or "-", row.strength or "-"]
-        safe = [escape(printable(cell)) for cell in (row.signal, row.segment, state, *cells)]
-        table.add_row(*safe, style=STYLES[row.state])
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    rows = drift_rows(verdicts)
+    for signal, title in dict.fromkeys((row.signal, row.title) for row in rows):
+        console.print(f"[bold]{escape(signal)}[/bold] [dim]{escape(title)}[/dim]")
+        console.print(_table([row for row in rows if row.signal == signal], console.width))
 
 
 @command.command(name="show")
@@ -100,6 +92,26 @@ def show(signal: str, segment: str, settings_path: Path | None, data_dir: Path |
         console.print("\n" + alert_text(alert, console.width), markup=False, soft_wrap=True)
     if verdict.state == "drifting":
         console.print("\n[dim]plumbline drift list shows the other segments.[/dim]")
+
+
+def _table(rows: list[DriftRow], width: int) -> Table:
+    """The verdicts of one signal; in a narrow terminal without the statistic."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("segment", "state", "since"):
+        table.add_column(INDENT + heading if heading == "segment" else heading, no_wrap=heading != "since")
+    headings = ("before", "now", "statistic") if width >= WIDE else ("before", "now")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        state = f"{row.state}, {row.finding}" if row.finding else row.state
+        cells = [row.since or "-", row.before or "-", row.now or "-", row.strength or "-"]
+        if row.state == "learning":
+            cells = [row.missing, "", "", ""]
+        safe = [
+            escape(printable(cell)) for cell in (INDENT + row.segment, state, *cells[: 1 + len(headings)])
+        ]
+        table.add_row(*safe, style=STYLES[row.state])
+    return table
 
 
 def _read(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from schemas.alerts import Interval
 from streams.serving.views import VerdictView
 from streams.web.alert_cards import segment_words
 from streams.web.charts import Sparkline, sparkline, strength
-from streams.web.wording import NARROW, count, day, is_share, measure, number, words
+from streams.web.wording import NARROW, count, day, is_share, measure, words
 
 
 class DriftRow(Struct, kw_only=True):
@@ -48,7 +50,7 @@ def drift_row(verdict: VerdictView) -> DriftRow:
     if verdict.since is not None:
         since = day(verdict.since)
         if verdict.since_margin_days is not None:
-            since += f" (±{number(verdict.since_margin_days)}{NARROW}d)"
+            since += f" (±{whole_days(verdict.since_margin_days)}{NARROW}d)"
     return DriftRow(
         signal=verdict.signal,
         title=verdict.title,
@@ -69,8 +71,15 @@ def drift_row(verdict: VerdictView) -> DriftRow:
     )
 
 
+def whole_days(days: float) -> str:
+    """Rounded up: an estimate's margin is not known to the hour."""
+    return count(max(1, math.ceil(days)))
+
+
 def short(value: float) -> str:
     """Three digits: a statistic's size matters, its digits don't."""
+    if abs(value) >= 1e15:
+        return f"{value:.1e}".replace("e+", "e")
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{NARROW}{unit}"

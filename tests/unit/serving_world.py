@@ -144,7 +144,8 @@ class World:
         self.serving = Serving(self.path, self.icps, self.settings, lambda: self.now)
 
     def drift(self, days: int = 420) -> None:
-        """Conversion of activated accounts from ``content`` falls to a quarter in the middle."""
+        """Conversion of activated accounts from ``content`` falls to a quarter in the middle; the last observation
+        is from the day before NOW."""
         signal = next(each for each in signals(self.settings.drift) if isinstance(each, ConversionGap))
         accounts = company(
             days=days,
@@ -154,7 +155,12 @@ class World:
             converts=lambda source, day: 0.08 if source == "content" and day > days / 2 else 0.32,
             seed=1,
         )
-        self.observe(observe(signal, accounts))
+        told = observe(signal, accounts)
+        earlier = told[-1].at - NOW + DAY
+        for each in told:
+            each.at -= earlier
+            each.began -= earlier
+        self.observe(told)
 
     def observe(self, observations: Sequence[Observation]) -> None:
         rows = [(number, encode_observation(each)) for number, each in enumerate(observations, 1)]
