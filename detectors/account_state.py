@@ -21,6 +21,7 @@ from schemas.events import MAX_ATTRIBUTES
 
 STATE_VERSION = 1
 MAX_SEEN = 512
+NEVER = -1.0
 _DIGEST = 8
 _SCANNED = 64 * _DIGEST
 
@@ -38,7 +39,7 @@ class VariantState(Struct, array_like=True, gc=False):
     ceiling: float = 0.0
     """a bound of the trigger score: what spoke for it at the last look, and all that was added since"""
     looked_under: float = 0.0
-    """``effective_from`` of the ICP version at the last look, Unix seconds"""
+    """``effective_from`` of the ICP version at the last look, Unix seconds; NEVER where the next rise must be looked at"""
     out: bool = False
     """whether, at that look, the screen or a disqualifier put the account out"""
     disqualified: list[str] = []

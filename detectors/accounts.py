@@ -14,14 +14,14 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from detectors.account_alerts import activation_missed, blocker_ended, trigger_alert
+from detectors.account_alerts import activation_missed, blocker_ended
+from detectors.account_looks import Moved, look, may_matter, plan_look, standing_of
 from detectors.account_signals import Facts, Output
 from detectors.account_state import (
     AccountState,
     VariantState,
     decode_state,
     digest,
-    drop_timer,
     encode_state,
     is_repeat,
     merge_attributes,
@@ -32,24 +32,13 @@ from detectors.account_state import (
 from detectors.acquisition import remember_statement, source_at_sign_up
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
 from detectors.effects import Effects, Listing
-from detectors.scoring import CompiledVariant, Parts, decide, first_at_least, first_below, total_of
+from detectors.scoring import CompiledVariant, decide, total_of
 from detectors.signals.contract import Milestone, Signal
 from detectors.triggers import bound
 from schemas.events import PRODUCT_PREFIX, VISITOR_PREFIX, AccountProfile, Envelope, Event, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (PRODUCT_PREFIX, VISITOR_PREFIX)
-
-
-class _Moved:
-    """An account whose score for a variant has changed: as of when, and whether its fit may have too."""
-
-    __slots__ = ("at", "fit_changed", "state")
-
-    def __init__(self, state: AccountState) -> None:
-        self.state = state
-        self.at = state.now
-        self.fit_changed = False
 
 
 class AccountStage:
@@ -178,9 +167,9 @@ class AccountStage:
             name = rule.variant.name
             # One that comes late, or at the same moment, can take another out of the count or of its day's cap.
             lowers = trigger.weight < 0 or not in_order
-            if lowers or self._may_matter(state, now, rule.variant, trigger.weight):
+            if lowers or may_matter(state, now, rule.variant, trigger.weight):
                 to_look[name] = to_look.get(name, False) or lowers
-            effects.moved.setdefault((name, account), _Moved(state)).at = state.now
+            effects.moved.setdefault((name, account), Moved(state)).at = state.now
         if not (others or to_look or profile_changed):
             return
         attributes = present(state)
@@ -192,9 +181,9 @@ class AccountStage:
         for variant in now.variants:
             if variant.name not in to_look and variant.name not in state.variants:
                 if profile_changed:  # nothing has happened that a profile could put another light on
-                    effects.moved.setdefault((variant.name, account), _Moved(state)).fit_changed = True
+                    effects.moved.setdefault((variant.name, account), Moved(state)).fit_changed = True
             elif profile_changed or variant.name in to_look:
-                self._evaluate(
+                look(
                     account,
                     state,
                     now,
@@ -204,21 +193,6 @@ class AccountStage:
                     profile_changed=profile_changed,
                     lowered=to_look.get(variant.name, False) or (profile_changed and variant.gated),
                 )
-
-    def _may_matter(
-        self, state: AccountState, icp: CompiledICP, variant: CompiledVariant, weight: float
-    ) -> bool:
-        """Whether a rise by at most ``weight`` could bring something about. It can't while an alert is on, while the
-        account is out, or while the score stays below the alert's bound even if nothing had faded."""
-        standing = _standing(state, variant.name)
-        if standing.looked_under != icp.effective_from:
-            return True
-        standing.ceiling += weight
-        if standing.out:
-            return False
-        if standing.fired:
-            return f"rescore:{variant.name}" not in state.timers
-        return standing.ceiling >= variant.written.alert.trigger_at_least
 
     def _follow(
         self,
@@ -238,82 +212,9 @@ class AccountStage:
         elif isinstance(rule, BlockerRule):
             self._block(state, rule.variant, rule.blocker, at, effects)
         else:
-            standing = _standing(state, rule.variant.name)
+            standing = standing_of(state, rule.variant.name)
             if rule.name not in standing.disqualified:
                 standing.disqualified.append(rule.name)
-
-    def _evaluate(
-        self,
-        account: str,
-        state: AccountState,
-        icp: CompiledICP,
-        variant: CompiledVariant,
-        attributes: Mapping[str, Any],
-        effects: Effects,
-        *,
-        profile_changed: bool,
-        lowered: bool,
-    ) -> None:
-        """Scores the account as of its own time, alerts if it has come to that, and plans when to look again.
-
-        ``lowered``: something made the score smaller or may have, so that it crosses a bound sooner than planned.
-        """
-        rules = variant.written.alert
-        now = state.now
-        parts = variant.trigger_parts(state, attributes, now)
-        trigger = total_of(parts)
-        standing = state.variants.get(variant.name)
-        if standing is not None and standing.fired and trigger < rules.rearm_below:
-            standing.fired = ""
-        high = trigger >= rules.trigger_at_least
-        moved = effects.moved.setdefault((variant.name, account), _Moved(state))
-        moved.at = now
-        moved.fit_changed = moved.fit_changed or profile_changed
-        name = f"rescore:{variant.name}"
-        fired = False
-        if standing is None and parts:
-            standing = _standing(state, variant.name)
-        if standing is not None:
-            standing.ceiling = sum(part for _, part, _ in parts if part > 0)
-            standing.looked_under = icp.effective_from
-            standing.out = False
-        if high and standing is not None:
-            score = variant.with_fit(parts, attributes)
-            _forget_blockers(standing, variant)
-            disqualified = variant.disqualified_by(standing, attributes)
-            decision = decide(rules, standing, score, disqualified, now)
-            standing.out = decision.reason in ("screened_out", "disqualified")
-            if decision.reason == "fire":
-                fired = True
-                standing.episode += 1
-                standing.fired = score.quadrant
-                standing.alerted_at = now
-                effects.alerts.append(
-                    trigger_alert(account, state, icp.written, variant, standing, score, attributes)
-                )
-            elif decision.reason == "cooling_down":
-                set_timer(state, name, standing.alerted_at + rules.cooldown, effects)
-                return
-        # A rise only puts re-arming off: the timer then looks too early, and plans anew. Where something negative
-        # fades, a rise brings the crossing nearer.
-        if lowered or fired or name not in state.timers or any(part < 0 for _, part, _ in parts):
-            self._plan_rescore(state, variant, parts, name, effects)
-
-    def _plan_rescore(
-        self, state: AccountState, variant: CompiledVariant, parts: Parts, name: str, effects: Effects
-    ) -> None:
-        """Without any event a score crosses a bound too: it fades below re-arming, or what lowered it fades."""
-        rules = variant.written.alert
-        standing = state.variants.get(variant.name)
-        due = None
-        if standing is not None and standing.fired:
-            due = first_below(parts, rules.rearm_below, state.now)
-        elif total_of(parts) < rules.trigger_at_least:
-            due = first_at_least(parts, rules.trigger_at_least, state.now)
-        if due is not None:
-            set_timer(state, name, due, effects)
-        else:
-            drop_timer(state, name, effects)
 
     def _reach(
         self,
@@ -344,7 +245,7 @@ class AccountStage:
     def _block(
         self, state: AccountState, variant: CompiledVariant, blocker: Blocker, at: float, effects: Effects
     ) -> None:
-        standing = _standing(state, variant.name)
+        standing = standing_of(state, variant.name)
         until = at + blocker.for_
         if until > standing.blockers.get(blocker.name, 0.0):
             standing.blockers[blocker.name] = until
@@ -364,7 +265,7 @@ class AccountStage:
             standing = state.variants.get(variant.name)
             known = standing is not None and name in standing.blockers
             if holds and not known:
-                _standing(state, variant.name).blockers[name] = at + for_s
+                standing_of(state, variant.name).blockers[name] = at + for_s
                 set_timer(state, f"blocker:{variant.name}:{name}", at + for_s, effects)
             elif known and not holds and standing is not None:
                 del standing.blockers[name]
@@ -377,9 +278,7 @@ class AccountStage:
         icp = self.in_force(due)
         variant = icp.by_name.get(variant_name)
         if variant is not None:
-            self._evaluate(
-                account, state, icp, variant, present(state), effects, profile_changed=False, lowered=True
-            )
+            look(account, state, icp, variant, present(state), effects, profile_changed=False, lowered=True)
 
     def _fire_blocker(
         self, account: str, state: AccountState, rest: str, due: float, effects: Effects
@@ -393,9 +292,7 @@ class AccountStage:
         rule = next((rule for rule in variant.written.blockers if rule.name == name), None)
         attributes = present(state)
         if rule is None:  # the ICP file does not know it any more: nothing to follow up
-            self._evaluate(
-                account, state, icp, variant, attributes, effects, profile_changed=False, lowered=True
-            )
+            look(account, state, icp, variant, attributes, effects, profile_changed=False, lowered=True)
             return
         score = variant.score(state, attributes, state.now)
         if score.fit.out is not None or variant.disqualified_by(standing, attributes):
@@ -407,7 +304,7 @@ class AccountStage:
             # The follow-up carries the scores: a second alert at the same moment would say nothing new.
             standing.fired = score.quadrant
             standing.alerted_at = state.now
-        self._plan_rescore(state, variant, score.parts, f"rescore:{variant_name}", effects)
+        plan_look(state, variant, score.parts, f"rescore:{variant_name}", effects)
 
     def _fire_goal(self, account: str, state: AccountState, rest: str, due: float, effects: Effects) -> None:
         milestone = rest.partition(":")[0]
@@ -452,22 +349,9 @@ _TIMERS = {
 }
 
 
-def _standing(state: AccountState, variant: str) -> VariantState:
-    standing = state.variants.get(variant)
-    if standing is None:
-        standing = state.variants[variant] = VariantState()
-    return standing
-
-
 def _goal_timer(goal: ActivationGoal) -> str:
     return f"goal:{goal.milestone}:{goal.within!r}"
 
 
 def _fix_source(state: AccountState) -> None:
     state.source = source_at_sign_up(state.milestones.get("signed_up"), state.statements, state.first_visit)
-
-
-def _forget_blockers(standing: VariantState, variant: CompiledVariant) -> None:
-    """What the ICP file does not call a blocker any more does not block."""
-    for name in [name for name in standing.blockers if name not in variant.blocker_names]:
-        del standing.blockers[name]

@@ -37,7 +37,7 @@ class CompiledFit:
                 out = because
                 break
         held = tuple(rule for predicate, rule in self._rules if predicate(attributes))
-        return Fit(score=sum(rule.weight for rule in held), rules=held, out=out)
+        return Fit(score=sum((rule.weight for rule in held), 0.0), rules=held, out=out)
 
 
 def top_reasons(rules: Sequence[FitRule], count: int) -> list[FitRule]:

@@ -97,7 +97,7 @@ class CompiledVariant:
 
 def total_of(parts: Parts) -> float:
     """The trigger score: what the parts add up to."""
-    return sum(part for _, part, _ in parts)
+    return sum((part for _, part, _ in parts), 0.0)
 
 
 def first_at_least(parts: Parts, bound: float, now: float) -> float | None:
@@ -125,7 +125,7 @@ def first_below(parts: Parts, bound: float, now: float) -> float | None:
 
 def _score_at(parts: Parts, when: float) -> float:
     # Summed like total_of, so that the timer and the look that it brings about never disagree.
-    return sum(trigger.contribution(cell, when) for trigger, _, cell in parts)
+    return sum((trigger.contribution(cell, when) for trigger, _, cell in parts), 0.0)
 
 
 def _support(parts: Parts) -> Callable[[float], float]:
