@@ -163,6 +163,10 @@ class EmbeddedService:
                 return
             await asyncio.sleep(SETTLING_S)
 
+    def alerts(self) -> list[bytes]:
+        """All alerts so far, as encoded, in order of (time, id)."""
+        return self._engine.store.alerts()
+
     def stop(self) -> None:
         """Ends ``run``. To be called on the event loop's thread."""
         self._stopping.set()
