@@ -81,7 +81,7 @@ class Verdict(Struct, kw_only=True):
     finding: str = ""
     """a named finding that holds now beside the state (``whole funnel``), or nothing"""
     counted_out: dict[str, int]
-    """observations left out, by reason (left_truncated, sales_led)"""
+    """what is not in ``n``, by reason (left_truncated, settling, sales_led)"""
     history: list[Point]
 
 

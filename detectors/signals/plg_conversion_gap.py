@@ -185,7 +185,9 @@ class ConversionGap:
         for name in touched:
             segment = state.segment(name)
             if reason:
-                segment.count_out(reason)
+                # A verdict counts accounts that activated: those of ``n``, and those left out.
+                if measure != ACTIVATED:
+                    segment.count_out(reason)
             elif measure == PAID:
                 out += self._paid(state, name, segment, observation)
             else:

@@ -95,9 +95,8 @@ def test_the_left_edge_of_recording_is_no_baseline() -> None:
     assert whole.counted_out["left_truncated"] > 4000
     assert whole.counted_out["settling"] > 700
     paid = sum(o.measure == "paid_given_activated" for o in observations)
-    activation_out = 28 * 60  # the settling time of activation itself, counted out under the same reasons
-    left_out = sum(whole.counted_out.values())
-    assert paid - whole.n <= left_out <= paid - whole.n + activation_out * 1.2
+    left_out = whole.counted_out["left_truncated"] + whole.counted_out["settling"]
+    assert whole.n + left_out == paid, "activation's own left edge is not counted here"
 
 
 def test_without_any_conversion_nothing_is_judged_and_it_says_why() -> None:

@@ -47,8 +47,9 @@ def judged(horizon_days: float) -> tuple[dict[str, Verdict], list[DriftAlert | N
     state, alerts = run(signal, observations)
     verdicts = {verdict.segment: verdict for verdict in signal.verdicts(state)}
     whole = verdicts[ALL]
-    # Nothing is lost: every lead is counted, or counted out by reason (activation has no left edge here but its own).
+    # Nothing is lost: every lead is counted, or counted out by reason.
     assert sum(o.measure == PAID for o in observations) == 7_999
+    assert whole.n + sum(whole.counted_out.values()) == 8_000
     assert whole.counted_out["sales_led"] == 1
     return verdicts, alerts
 
