@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.signals.contract import Verdict
-from schemas.alerts import TriggerAlert, decode_alert
+from schemas.alerts import Interval, TriggerAlert, decode_alert, moment
 from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
@@ -39,8 +40,26 @@ class AlertCounts(Struct):
     """trigger alerts by variant/trigger that added most"""
 
 
+class DriftRow(Struct, kw_only=True):
+    """One signal in one segment at the end of the history; ``baseline`` and ``current`` with their intervals."""
+
+    signal: str
+    segment: str
+    state: str
+    since: datetime | None
+    since_margin_days: float | None
+    baseline: Interval | None
+    current: Interval | None
+    statistic: float
+    threshold: float
+    n: int
+    missing: str
+    finding: str
+    counted_out: dict[str, int]
+
+
 class ReplayReport(Struct, kw_only=True):
-    """What a replay says. Times of its own in seconds of the wall clock, times of events in Unix seconds."""
+    """What a replay says. ``seconds`` it took; ``last`` is the newest event's time."""
 
     events: int
     seconds: float
@@ -50,8 +69,8 @@ class ReplayReport(Struct, kw_only=True):
     rejects: str | None
     accounts: int
     alerts: AlertCounts
-    drift: list[Verdict]
-    last: float | None
+    drift: list[DriftRow]
+    last: datetime | None
 
 
 def replay(
@@ -96,8 +115,8 @@ def replay(
                 rejects=rejects,
                 accounts=store.account_count(),
                 alerts=_count(bodies),
-                drift=pipeline.verdicts(),
-                last=pipeline.watermark or None,
+                drift=[_row(verdict) for verdict in pipeline.verdicts()],
+                last=moment(pipeline.watermark) if pipeline.watermark else None,
             )
         finally:
             store.close()
@@ -120,6 +139,24 @@ def batches(paths: Sequence[Path], size: int) -> Iterator[tuple[list[tuple[int, 
             raise PlumblineError(
                 f"{path} can't be read: {error.strerror}", remedy="check the path and its permissions"
             ) from None
+
+
+def _row(verdict: Verdict) -> DriftRow:
+    return DriftRow(
+        signal=verdict.signal,
+        segment=verdict.segment,
+        state=verdict.state,
+        since=None if verdict.since is None else moment(verdict.since),
+        since_margin_days=verdict.since_margin_days,
+        baseline=verdict.before,
+        current=verdict.now,
+        statistic=verdict.statistic,
+        threshold=verdict.threshold,
+        n=verdict.n,
+        missing=verdict.missing,
+        finding=verdict.finding,
+        counted_out=verdict.counted_out,
+    )
 
 
 def _count(bodies: Sequence[bytes]) -> AlertCounts:

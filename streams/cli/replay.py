@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from detectors.signals.contract import Verdict
 from schemas.alerts import Interval
 from streams.icp_files import load_icps
-from streams.replay import ReplayReport, replay, report_json
+from streams.replay import DriftRow, ReplayReport, replay, report_json
 from streams.settings_file import load_settings
+from streams.terminal_text import printable
 
 
 @click.command(name="replay")
@@ -97,7 +98,15 @@ def print_report(console: Console, report: ReplayReport, output: Path | None) ->
     console.print(f"  {report.accounts:,} accounts · alerts: {shown}", highlight=False)
     if report.alerts.by_trigger:
         console.print(_alerts_table(report))
-    console.print(drift_table(report.drift))
+    judged = [row for row in report.drift if row.state != "learning"]
+    if judged:
+        console.print(_drift_table(judged))
+    for row in report.drift:
+        if row.state == "learning":
+            console.print(
+                f"  [dim]learning[/]  {row.signal}  {escape(printable(row.segment))}  ({row.missing})",
+                highlight=False,
+            )
     if output is not None:
         console.print(f"  alerts written to {output}", highlight=False)
     if report.rejects is not None:
@@ -107,22 +116,24 @@ def print_report(console: Console, report: ReplayReport, output: Path | None) ->
         )
 
 
-def drift_table(verdicts: list[Verdict]) -> Table:
-    """One row a signal and segment."""
-    table = Table(box=None, pad_edge=True, header_style="dim", title=None)
-    for column in ("drift signal", "segment", "state", "since", "before", "now", "statistic", ""):
-        table.add_column(column, no_wrap=column in ("drift signal", "state"))
+def _drift_table(rows: Sequence[DriftRow]) -> Table:
+    """Those that have a baseline: one row a signal and segment."""
+    table = Table(box=None, pad_edge=True, header_style="dim")
+    for column in ("drift signal", "segment", "state", "since", "baseline", "current"):
+        table.add_column(column, overflow="fold")
+    table.add_column("statistic", justify="right", no_wrap=True)
+    table.add_column("of threshold", justify="right", no_wrap=True)
     style = {"drifting": "bold red", "watching": "green", "resolved": "cyan"}
-    for verdict in verdicts:
+    for row in rows:
         table.add_row(
-            verdict.signal,
-            verdict.segment,
-            f"[{style.get(verdict.state, 'dim')}]{verdict.state}[/]",
-            _since(verdict),
-            _interval(verdict.before),
-            _interval(verdict.now),
-            f"{verdict.statistic:,.3g} of {verdict.threshold:,.3g}" if verdict.threshold else "",
-            verdict.missing if verdict.state == "learning" else "",
+            row.signal,
+            escape(printable(row.segment)),
+            f"[{style.get(row.state, 'dim')}]{row.state}[/]",
+            _since(row),
+            _interval(row.baseline),
+            _interval(row.current),
+            f"{row.statistic:,.3g}",
+            f"{row.threshold:,.3g}",
         )
     return table
 
@@ -142,12 +153,11 @@ def _alerts_table(report: ReplayReport) -> Table:
     return table
 
 
-def _since(verdict: Verdict) -> str:
-    if verdict.since is None or verdict.state not in ("drifting", "resolved"):
+def _since(row: DriftRow) -> str:
+    if row.since is None or row.state not in ("drifting", "resolved"):
         return ""
-    day = datetime.fromtimestamp(verdict.since, UTC).date()
-    margin = f" (±{verdict.since_margin_days:.0f} d)" if verdict.since_margin_days is not None else ""
-    return f"{day}{margin}"
+    margin = f" (±{row.since_margin_days:.0f} d)" if row.since_margin_days is not None else ""
+    return f"{row.since.date()}{margin}"
 
 
 def _interval(interval: Interval | None) -> str:
