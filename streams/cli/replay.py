@@ -92,50 +92,46 @@ def print_report(console: Console, report: ReplayReport, output: Path | None) ->
         f"  received {ledger.received:,} = applied {ledger.applied:,} + duplicate {ledger.duplicate:,}"
         f" + late {ledger.late:,} + dead-lettered {ledger.dead_lettered:,}",
         highlight=False,
+        soft_wrap=True,
     )
     kinds = report.alerts.by_kind
     shown = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds.items()) or "none"
-    console.print(f"  {report.accounts:,} accounts · alerts: {shown}", highlight=False)
+    console.print(f"  {report.accounts:,} accounts · alerts: {shown}", highlight=False, soft_wrap=True)
     if report.alerts.by_trigger:
         console.print(_alerts_table(report))
-    judged = [row for row in report.drift if row.state != "learning"]
-    if judged:
-        console.print(_drift_table(judged))
-    for row in report.drift:
-        if row.state == "learning":
-            console.print(
-                f"  [dim]learning[/]  {row.signal}  {escape(printable(row.segment))}  ({row.missing})",
-                highlight=False,
-            )
+    _print_drift(console, report.drift)
     if output is not None:
         console.print(f"  alerts written to {output}", highlight=False)
     if report.rejects is not None:
         console.print(
             f"  {ledger.dead_lettered:,} events could not be used: plumbline dlq list --file {report.rejects}",
             highlight=False,
+            soft_wrap=True,
         )
 
 
-def _drift_table(rows: Sequence[DriftRow]) -> Table:
-    """Those that have a baseline: one row a signal and segment."""
-    table = Table(box=None, pad_edge=True, header_style="dim")
-    for column in ("drift signal", "segment", "state", "since", "baseline", "current"):
-        table.add_column(column, overflow="fold")
-    table.add_column("statistic", justify="right", no_wrap=True)
-    table.add_column("of threshold", justify="right", no_wrap=True)
-    style = {"drifting": "bold red", "watching": "green", "resolved": "cyan"}
-    for row in rows:
-        table.add_row(
-            row.signal,
-            escape(printable(row.segment)),
-            f"[{style.get(row.state, 'dim')}]{row.state}[/]",
-            _since(row),
-            _interval(row.baseline),
-            _interval(row.current),
-            f"{row.statistic:,.3g}",
-            f"{row.threshold:,.3g}",
+def _print_drift(console: Console, rows: Sequence[DriftRow]) -> None:
+    """One line a signal and segment, those that drift first."""
+    order = {"drifting": 0, "resolved": 1, "watching": 2, "learning": 3}
+    style = {"drifting": "bold red", "resolved": "cyan", "watching": "green", "learning": "dim"}
+    width = max((len(row.segment) for row in rows), default=0)
+    for row in sorted(rows, key=lambda row: order[row.state]):
+        segment = escape(printable(row.segment).ljust(width))
+        console.print(
+            f"  [{style[row.state]}]{row.state}[/]  {row.signal}  {segment}  {_standing(row)}",
+            highlight=False,
+            soft_wrap=True,
         )
-    return table
+
+
+def _standing(row: DriftRow) -> str:
+    if row.state == "learning" or row.baseline is None:
+        return f"({row.missing})"
+    words = f"{_interval(row.baseline)} -> {_interval(row.current)}"
+    if row.since is not None and row.state in ("drifting", "resolved"):
+        margin = f" (±{row.since_margin_days:.0f} d)" if row.since_margin_days is not None else ""
+        words += f"  since {row.since.date()}{margin}"
+    return words
 
 
 def _alerts_table(report: ReplayReport) -> Table:
@@ -153,14 +149,7 @@ def _alerts_table(report: ReplayReport) -> Table:
     return table
 
 
-def _since(row: DriftRow) -> str:
-    if row.since is None or row.state not in ("drifting", "resolved"):
-        return ""
-    margin = f" (±{row.since_margin_days:.0f} d)" if row.since_margin_days is not None else ""
-    return f"{row.since.date()}{margin}"
-
-
 def _interval(interval: Interval | None) -> str:
     if interval is None:
-        return ""
-    return f"{interval.estimate:.1%} ({interval.low:.1%}-{interval.high:.1%})"
+        return "?"
+    return f"{100 * interval.estimate:.1f} % ({100 * interval.low:.1f}-{100 * interval.high:.1f})"

@@ -142,7 +142,7 @@ def test_the_command_prints_one_json_object(history: Path, tmp_path: Path) -> No
     assert report["accounts"] > 400
     assert set(report["alerts"]) == {"by_kind", "by_variant", "by_trigger"}
     everywhere = next(verdict for verdict in report["drift"] if verdict["segment"] == "all")
-    assert {"signal", "segment", "state", "since", "before", "now", "statistic", "threshold"} <= set(
+    assert {"signal", "segment", "state", "since", "baseline", "current", "statistic", "threshold"} <= set(
         everywhere
     )
 
