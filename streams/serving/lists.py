@@ -121,7 +121,8 @@ class AccountLists:
         without = empty.score if empty.out is None else -1.0
         after = (self._after.key, self._after.account) if self._after is not None else (1e9, "")
         select = (
-            "SELECT l.account, {fit}, l.at, s.state FROM listings l CROSS JOIN states_accounts s"
+            "SELECT l.account, {fit}, l.at, s.state FROM listings l INDEXED BY listings_by_fit"
+            " CROSS JOIN states_accounts s"
             " ON s.partition = ? AND s.key = l.account WHERE l.variant = ? AND {condition} ORDER BY {order}"
         )
         known = self._db.execute(

@@ -183,8 +183,8 @@ class Serving:
     def relist(self) -> int:
         """Brings the stored lists up to date with the ICP file (relisting.py); how many listings were written.
 
-        To be called, in a thread, when the service has started: at once without a change, else some seconds for each
-        hundred thousand accounts. Lists are right before, during and after.
+        To be called, in a thread, when the service has started: at once without a change, else some ten seconds for
+        each hundred thousand accounts. Lists are right before, during and after; it is what makes them quick.
         """
         return relist(self._database.path, self._versions, self._now())
 

@@ -39,6 +39,7 @@ def relist(path: Path, versions: Versions, now: float) -> int:
     """
     icp = versions.in_force(now)
     db = open_database(path)
+    db.execute("PRAGMA cache_size=-65536")  # KiB: places are spread over the whole index
     try:
         behind = [variant for variant in icp.variants if not _listed_under(db, variant)]
         written = 0
