@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from contextlib import suppress
 import structlog
 from aiohttp import web
 
+from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.delivery.dispatcher import Dispatcher
@@ -143,14 +145,18 @@ class EmbeddedService:
                 work = group.create_task(self._work(loop, thread))
                 send = group.create_task(self._dispatcher.run())
                 started()
+                lists = loop.run_in_executor(None, self._refresh_lists)
                 await self._stopping.wait()
                 await runner.cleanup()
+                self.serving.close()
+                await lists
                 await work
                 await self._dispatcher.stop()
                 await send
         finally:
             self._alive = False
             await runner.cleanup()
+            self.serving.close()
             thread.shutdown()
             self._engine.close()
 
@@ -193,6 +199,16 @@ class EmbeddedService:
             return False
         self._done(results)
         return True
+
+    def _refresh_lists(self) -> None:
+        """After a change of the ICP file. Lists are right without it too, but slow: a failure does no harm."""
+        try:
+            written = self.serving.relist()
+        except (sqlite3.Error, PlumblineError) as error:
+            _log.warning("lists were not rebuilt", error=type(error).__name__)
+            return
+        if written:
+            _log.info("lists rebuilt for the ICP file", listings=written)
 
     def _done(self, results: Sequence[BatchResult]) -> None:
         """Counts what was committed. The first result of a turn is the account stage's, any others the drift stage's."""

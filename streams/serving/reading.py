@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -70,6 +71,7 @@ class Serving:
         self._versions = Versions(icps, settings.late_after)
         self._signals = signals(settings.drift)
         self._now = now
+        self._closing = threading.Event()
 
     def now(self) -> float:
         """Unix seconds: what lists and scores are as of."""
@@ -180,15 +182,18 @@ class Serving:
         with self._database.snapshot() as db:
             db.execute("SELECT 1 FROM partitions LIMIT 1").fetchall()
 
-    def relist(self) -> int:
-        """Brings the stored lists up to date with the ICP file (relisting.py); how many listings were written.
+    def relist(self) -> int | None:
+        """Brings the stored lists up to date with the ICP file (relisting.py); how many listings were written, None if
+        ``close`` broke it off.
 
-        To be called, in a thread, when the service has started: at once without a change, else some ten seconds for
+        To be called, in a thread, when the service has started: at once without a change, else half a minute for
         each hundred thousand accounts. Lists are right before, during and after; it is what makes them quick.
         """
-        return relist(self._database.path, self._versions, self._now())
+        return relist(self._database.path, self._versions, self._now(), self._closing.wait)
 
     def close(self) -> None:
+        """Gives the connections back, and ends a ``relist`` that is under way within a chunk."""
+        self._closing.set()
         self._database.close()
 
     def _variant(self, icp: CompiledICP, name: str) -> CompiledVariant:

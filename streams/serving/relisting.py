@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,14 +29,28 @@ from streams.serving.versions import Versions, scoring_of
 from streams.stores.sqlite import open_database
 
 CHUNK = 1_000
-"""States a transaction: some tens of milliseconds, which is what a commit may have to wait."""
+"""States a transaction: about a tenth of a second, which is what a commit may have to wait."""
+PAUSE_S = 0.15
+"""Longer than SQLite sleeps between two looks at a lock (0.1 s): who waits for it gets it after one chunk."""
 
 
-def relist(path: Path, versions: Versions, now: float) -> int:
+class _Stopped(Exception):
+    """Asked to stop between two chunks."""
+
+
+def relist(path: Path, versions: Versions, now: float, pause: Callable[[float], bool]) -> int | None:
     """Brings the lists of all variants in force at ``now`` (Unix seconds) up to date; how many listings it wrote.
 
-    Blocks; raises StateRefused, sqlite3.Error. Nothing is written if the lists are up to date.
+    Blocks; raises StateRefused, sqlite3.Error. Nothing is written if the lists are up to date. ``pause`` waits
+    so many seconds between two chunks; if it says True, that is the end, and the answer is None.
     """
+    try:
+        return _relist(path, versions, now, pause)
+    except _Stopped:
+        return None
+
+
+def _relist(path: Path, versions: Versions, now: float, pause: Callable[[float], bool]) -> int:
     icp = versions.in_force(now)
     db = open_database(path)
     db.execute("PRAGMA cache_size=-65536")  # KiB: places are spread over the whole index
@@ -56,20 +70,27 @@ def relist(path: Path, versions: Versions, now: float) -> int:
                         (PARTITION, last, CHUNK),
                     ).fetchall()
                     written += _list(db, behind, [(key, raw) for _, key, raw in rows], now)
-                if not rows:
+                if len(rows) < CHUNK:
                     break
                 last = rows[-1][0]
+                _leave_room(pause)
             with _transaction(db):
                 db.executemany(
                     "INSERT OR REPLACE INTO listed_under VALUES (?, ?)",
                     [(variant.name, scoring_of(variant)) for variant in behind],
                 )
-        return written + _refresh_stale(db, icp, versions.stale_before(icp), now)
+        return written + _refresh_stale(db, icp, versions.stale_before(icp), now, pause)
     finally:
         db.close()
 
 
-def _refresh_stale(db: sqlite3.Connection, icp: CompiledICP, stale_before: float, now: float) -> int:
+def _refresh_stale(
+    db: sqlite3.Connection,
+    icp: CompiledICP,
+    stale_before: float,
+    now: float,
+    pause: Callable[[float], bool],
+) -> int:
     """Lists those anew that were listed before the version in force: their place is as of now then."""
     if stale_before == float("-inf"):
         return 0
@@ -85,10 +106,16 @@ def _refresh_stale(db: sqlite3.Connection, icp: CompiledICP, stale_before: float
                     (PARTITION, variant.name, last, stale_before, CHUNK),
                 ).fetchall()
                 written += _list(db, [variant], rows, now)
-            if not rows:
+            if len(rows) < CHUNK:
                 break
             last = rows[-1][0]
+            _leave_room(pause)
     return written
+
+
+def _leave_room(pause: Callable[[float], bool]) -> None:
+    if pause(PAUSE_S):
+        raise _Stopped
 
 
 def _listed_under(db: sqlite3.Connection, variant: CompiledVariant) -> bool:

@@ -235,6 +235,25 @@ def test_a_rebuilding_that_breaks_off_leaves_lists_right(
     assert shown(world.serving.accounts("analytics", "trigger", 50)) == by_trigger(world, "analytics")
 
 
+def test_rebuilding_leaves_room_for_commits_and_ends_when_closed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(world, 30)
+    monkeypatch.setattr(relisting, "CHUNK", 10)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        world.put([world.events.visit("busy", NOW)])  # fails when the lock is held
+        return len(pauses) == 2
+
+    assert relisting.relist(world.path, world.serving._versions, NOW, pause) is None
+    assert pauses == [relisting.PAUSE_S] * 2
+    assert shown(world.serving.accounts("analytics", "trigger", 50)) == by_trigger(world, "analytics")
+    world.serving.close()
+    assert world.serving.relist() is None
+
+
 def test_reading_holds_up_no_commit(world: World) -> None:
     crowd(world, 5)
     with world.serving._database.snapshot() as db:
