@@ -6,12 +6,14 @@ Rules beyond the contract's:
 2. A state is addressed by an integer row id, which the processor remembers: an update touches one B-tree. The index on
    timers is touched only when an account's earliest timer has changed.
 3. The file carries a schema version. Another one is refused, never guessed at.
+4. Only its owner may read the file.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -76,6 +78,9 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
         )
     else:
+        if not path.exists():
+            with suppress(OSError):  # what is wrong with the place, SQLite says
+                path.touch(mode=0o600)
         connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")

@@ -181,3 +181,11 @@ def _listing(store: Store) -> tuple[float | None, float]:
     assert isinstance(store, SqliteStore)
     fit, trigger = store._db.execute("SELECT fit, trigger FROM listings").fetchone()
     return fit, trigger
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "plumbline.db")
+    commit(store, store.claim("accounts", 0), write("a"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    store.close()
+    assert modes == {"plumbline.db": 0o600, "plumbline.db-wal": 0o600, "plumbline.db-shm": 0o600}
