@@ -11,9 +11,10 @@ Rules:
      scaled by the same factor.
    An event without the field whose values are counted is no event for the trigger.
 3. Memory is bounded. A window holds the newest MIN_WINDOW events, or twice its count if that is more, of those younger
-   than twice the window plus ``late_after``; rule 2 is exact while no more events than that fall into that time. Of one distinct value only
-   those events are held that can still decide something, so a busy user fills no window. Evidence holds the newest
-   MAX_EVIDENCE events.
+   than twice the window plus ``late_after``; rule 2 is exact while no more events than that fall into that time. Of one
+   distinct value only those events are held that can still decide something, so a busy user fills no window; where more
+   different values come than it can hold, further ones can't be told from those that were there before, and don't
+   count. Evidence holds the newest MAX_EVIDENCE events.
 4. A weight and a daily cap count as they are written in the version that scores, for all that is remembered; days
    that no late event can change any more keep the cap that they had.
 """
@@ -194,9 +195,24 @@ class CompiledTrigger:
                     self._count_units(cell, when, 1.0 if counts else -1.0)
         oldest = window[-1][0] - self._late_after_s - 2 * self._within_s
         if len(window) > self._max_window or window[0][0] < oldest:
-            if cell.recent:  # evidence asks the window whether its events count
-                oldest = min(oldest, cell.recent[0][0])
-            del window[: max(len(window) - self._max_window, bisect_left(window, oldest, key=_time))]
+            shown = (
+                cell.recent[0][0] if cell.recent else at
+            )  # evidence asks the window whether its events count
+            del window[: bisect_left(window, min(oldest, shown), key=_time)]
+            while len(window) > self._max_window:
+                del window[self._least_telling(window, shown)]
+
+    def _least_telling(self, window: Sequence[tuple[float, int, bool]], shown: float) -> int:
+        """The oldest event; or, of distinct values, the oldest whose value came again and that is no evidence."""
+        found = 0
+        if self._distinct is not None:
+            later = set()
+            for index in range(len(window) - 1, -1, -1):
+                when, value, _ = window[index]
+                if value in later and when < shown:
+                    found = index
+                later.add(value)
+        return found
 
     def _drop_between(self, window: list[tuple[float, int, bool]], at: float, value: int) -> None:
         """Of three events of one value within a window's time the middle one decides nothing: it doesn't count itself,
@@ -225,7 +241,7 @@ class CompiledTrigger:
             if which == value:
                 return False
             values.add(which)
-        return len(values) + 1 >= self._count
+        return self._count - 1 <= len(values) < self._max_window
 
     def _counts(self, window: Sequence[tuple[float, int, bool]], index: int) -> bool:
         at, value, _ = window[index]
@@ -233,9 +249,7 @@ class CompiledTrigger:
         if self._distinct is None:
             return bisect_right(window, at, key=_time) - first >= self._count
         values = {which for _, which, _ in window[first:index]}
-        if value in values:
-            return False
-        return len(values) + 1 >= self._count
+        return value not in values and self._count - 1 <= len(values) < self._max_window
 
 
 def envelope(triggers: Sequence[CompiledTrigger]) -> float:

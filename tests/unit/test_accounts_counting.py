@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.triggers import MAX_EVIDENCE, MAX_WINDOW
+from detectors.triggers import MAX_EVIDENCE, MAX_WINDOW, MIN_WINDOW
 from schemas.events import Event
 from schemas.icp import ICP
 from tests.unit.account_world import DAY, HOUR, T0, Account, icp, product, profile, time_of, visit
@@ -98,6 +98,19 @@ def test_busy_users_fill_no_window(seed: int, users: int) -> None:
     account.take(*events)
     expected = naive(events, at, weight=10, half_life_d=3, within_s=DAY, count=2, distinct=True, cap=0)
     assert account.score(at) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("users", [5, 20, 30, 40, 100])
+def test_a_large_team_that_is_there_all_the_time_is_no_news(users: int) -> None:
+    """Everybody comes by every day: after the first week nobody is new, however many they are."""
+    account = one_trigger("weight: 10, lasts: 2d, at_least: {distinct: user_id, count: 3}, within: 7d")
+    for day in range(12):
+        account.take(*(product(T0 + day * DAY + n * 60.0, user_id=f"user-{n}") for n in range(users)))
+        if day == 0:
+            assert account.score(T0 + HOUR * 2) == 10 * min(users - 2, MIN_WINDOW - 2)
+    assert account.score(T0 + 12 * DAY) == 0
+    account.take(product(T0 + 12 * DAY, user_id="new"))
+    assert account.score(T0 + 12 * DAY) == (10 if users < MIN_WINDOW else 0)
 
 
 def test_an_event_without_the_counted_field_does_not_count() -> None:
