@@ -58,7 +58,7 @@ def naive(events: list[Event], now: float, *, weight: float, half_life_d: float,
 # Times are unlike each other: of two events at one time the rule doesn't say which one is new.
 HISTORIES = st.lists(
     st.tuples(st.integers(0, 20 * 24 * 60), st.sampled_from("abc")),
-    max_size=45,
+    max_size=MIN_WINDOW,
     unique_by=lambda entry: entry[0],
 )
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from detectors.account_state import MAX_SEEN, encode_state
 from detectors.accounts import AccountStage
+from detectors.triggers import MIN_WINDOW
 from schemas.alerts import BlockerEnded, TriggerAlert
 from schemas.events import Event
 from tests.unit.account_world import (
@@ -97,7 +98,7 @@ def made(kind: str, hours: int, choice: int) -> Event:
 
 KINDS = ("visit", "invited", "export", "milestone", "ticket", "deal", "profile")
 EVENTS = st.builds(made, st.sampled_from(KINDS), st.integers(0, 10 * 24), st.integers(0, 7))
-HISTORIES = st.lists(EVENTS, max_size=40)
+HISTORIES = st.lists(EVENTS, max_size=MIN_WINDOW)
 BUSY = st.lists(
     st.builds(
         made,
@@ -141,7 +142,9 @@ def test_any_order_gives_the_same_scores_attributes_milestones_and_source(
     assert one.state.events == other.state.events
 
 
-@given(history=HISTORIES, places=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 60)), max_size=20))
+@given(
+    history=HISTORIES, places=st.lists(st.tuples(st.integers(0, MIN_WINDOW), st.integers(0, 60)), max_size=20)
+)
 def test_repeats_change_no_byte_and_no_alert(history: list[Event], places: list[tuple[int, int]]) -> None:
     repeated = list(history)
     for which, later in places:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.triggers import MAX_EVIDENCE, MAX_WINDOW, Cell, CompiledTrigger, bound, envelope
+from detectors.triggers import MAX_EVIDENCE, MAX_WINDOW, MIN_WINDOW, Cell, CompiledTrigger, bound, envelope
 from schemas.icp import Trigger
 
 DAY = 86400.0
@@ -63,7 +63,7 @@ arrivals = st.lists(
         st.integers(0, 10_000).map(str),
         st.sampled_from("abcd"),
     ),
-    max_size=40,
+    max_size=MIN_WINDOW,  # as many as a window surely holds
     unique_by=lambda arrival: arrival[1],
 )
 
