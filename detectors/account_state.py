@@ -7,7 +7,8 @@ of the ICP file.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -100,36 +101,36 @@ def decode_state(raw: bytes) -> AccountState:
     )
 
 
-def digest(source: str, event_id: str) -> bytes:
-    """What names an event in the duplicate memory. Cryptographic, so that no sender can make another's event look
-    like a repeat of one of its own."""
-    return hashlib.blake2b(f"{source}\x00{event_id}".encode(), digest_size=_DIGEST).digest()
+def is_news(state: AccountState, source: str, event_id: str) -> bool:
+    """Whether the event is not among the newest MAX_SEEN; if so it is one of them from now on.
 
-
-def is_repeat(state: AccountState, event: bytes) -> bool:
-    """Whether the event is among the newest MAX_SEEN. A long memory is looked through once and then kept as a set
-    beside the state (it is not stored), so that a busy account's events cost no more than another's."""
+    An event is named by a digest of its source and id: a cryptographic one, so that no sender can make another's event
+    look like a repeat of one of its own. A long memory is looked through once and then kept as a set beside the state
+    (it is not stored), so that a busy account's events cost no more than another's.
+    """
+    mark = blake2b(f"{source}\x00{event_id}".encode(), digest_size=_DIGEST).digest()
     seen = state.seen
     if len(seen) <= _SCANNED:
-        return event in seen
+        if mark in seen:
+            return False
+        seen += mark
+        return True
     marks: set[bytes] | None = state.__dict__.get("marks")
     if marks is None:
-        marks = {bytes(seen[i : i + _DIGEST]) for i in range(0, len(seen), _DIGEST)}
-        state.__dict__["marks"] = marks
-    return event in marks
+        marks = state.__dict__["marks"] = set(_marks(seen))
+    if mark in marks:
+        return False
+    if len(seen) >= MAX_SEEN * _DIGEST:
+        forgotten = seen[: MAX_SEEN * _DIGEST // 4]
+        del seen[: len(forgotten)]
+        marks.difference_update(_marks(forgotten))
+    seen += mark
+    marks.add(mark)
+    return True
 
 
-def remember(state: AccountState, event: bytes) -> None:
-    """One event more; the oldest quarter is forgotten when the memory is full."""
-    seen = state.seen
-    if len(seen) >= _SCANNED:
-        marks: set[bytes] | None = state.__dict__.get("marks")
-        if len(seen) >= MAX_SEEN * _DIGEST:
-            del seen[: MAX_SEEN * _DIGEST // 4]
-            state.__dict__.pop("marks", None)
-        elif marks is not None:
-            marks.add(event)
-    seen += event
+def _marks(seen: bytearray) -> Iterator[bytes]:
+    return (bytes(seen[i : i + _DIGEST]) for i in range(0, len(seen), _DIGEST))
 
 
 def merge_attributes(state: AccountState, attributes: dict[str, Any], at: float) -> bool:

@@ -21,12 +21,10 @@ from detectors.account_state import (
     AccountState,
     VariantState,
     decode_state,
-    digest,
     encode_state,
-    is_repeat,
+    is_news,
     merge_attributes,
     present,
-    remember,
     set_timer,
 )
 from detectors.acquisition import remember_statement, source_at_sign_up
@@ -72,10 +70,8 @@ class AccountStage:
 
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before."""
-        mark = digest(event.source, event.id)
-        if is_repeat(state, mark):
+        if not is_news(state, event.source, event.id):
             return False
-        remember(state, mark)
         state.events += 1
         in_order = at > state.now
         if in_order:

@@ -14,6 +14,7 @@ Reference: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/j
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -242,7 +243,7 @@ _encoder = msgspec.json.Encoder()
 
 _EVENT_TYPES = ", ".join(sorted(EVENT_CLASSES))
 
-_YEAR_9001 = datetime(9001, 1, 1, tzinfo=UTC).timestamp()
+_LAST_TIME = datetime(9000, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 # A string without an end takes the rest: else every quote in it would be tried as a start, in quadratic time.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
@@ -251,52 +252,85 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> Event:
-    """The event in ``raw``, as read_event gives it, without its time in seconds."""
-    return read_event(raw, limits, now)[0]
+    """The event in ``raw``, as event_reader reads it."""
+    return event_reader(limits, now)(raw)[2]
 
 
-def read_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> tuple[Event, float]:
-    """The event in ``raw`` (UTF-8 JSON), and its time in Unix seconds.
+def event_reader(
+    limits: Limits = DEFAULT_LIMITS, now: float | None = None
+) -> Callable[[bytes], tuple[str, float, Event]]:
+    """What reads events (UTF-8 JSON): raw -> (subject, time in Unix seconds, event).
 
-    ``now`` is the present in Unix seconds: events later than it by more than the tolerance are refused; None
-    takes any time. Raises EventRefused, with a Problem whose ``code`` is one of the reasons below.
+    ``now`` is the present in Unix seconds: events later than it by more than the tolerance are refused; None takes any
+    time. The reader raises EventRefused, with a Problem whose ``code`` is one of the reasons below. It is prepared
+    once for many events, since this is the hot path.
 
     Reasons: not_json, too_large, too_deep, unknown_type, missing_field, wrong_type, bad_value, bad_time, in_future,
     wrong_subject.
     """
-    if len(raw) > limits.max_bytes:
-        raise _refused(
-            "too_large",
-            f"the event has {len(raw)} bytes; the limit is {limits.max_bytes}",
-            remedy="send less in text fields, or raise the limit max_event_bytes in the settings",
-        )
-    containers = raw.count(b"{") + raw.count(b"[")
-    if containers > limits.max_depth and _deeper_than(raw, limits.max_depth):
-        raise _refused(
-            "too_deep",
-            f"the event is nested more than {limits.max_depth} levels deep",
-            remedy="send flat properties, or raise the limit max_event_depth in the settings",
-        )
-    try:
-        if not raw.isascii():
-            raw.decode()  # msgspec does not look into the texts that it skips
-        event: Event = _decoder.decode(raw)
-        if containers > 3 and type(event) is ProductEvent and event.data.properties:
+    max_bytes, max_depth = limits.max_bytes, limits.max_depth
+    latest = _LAST_TIME if now is None else min(now + limits.future_tolerance_s, _LAST_TIME)
+    decode = _decoder.decode
+
+    def read(raw: bytes) -> tuple[str, float, Event]:
+        if len(raw) > max_bytes:
+            raise _refused(
+                "too_large",
+                f"the event has {len(raw)} bytes; the limit is {max_bytes}",
+                remedy="send less in text fields, or raise the limit max_event_bytes in the settings",
+            )
+        containers = raw.count(b"{") + raw.count(b"[")
+        if containers > max_depth and _deeper_than(raw, max_depth):
+            raise _refused(
+                "too_deep",
+                f"the event is nested more than {max_depth} levels deep",
+                remedy="send flat properties, or raise the limit max_event_depth in the settings",
+            )
+        try:
+            if not raw.isascii():
+                raw.decode()  # msgspec does not look into the texts that it skips
+            event: Event = decode(raw)
+        except msgspec.ValidationError as error:
+            raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise EventRefused(not_json(raw, error)) from None
+        at = event.time.timestamp()
+        if not 0 <= at <= latest:
+            raise _wrong_time(at)
+        subject = event.subject
+        # What most events have no sign of is looked at apart. 92 is a backslash: only an escape can bring a control
+        # character into a text.
+        if (
+            containers > 3
+            or ":" in subject
+            or 92 in raw
+            or not subject.isprintable()
+            or type(event) is ProductReleased
+        ):
+            _refuse_unusual(raw, event, containers)
+        return subject, at, event
+
+    return read
+
+
+def _wrong_time(at: float) -> EventRefused:
+    if not 0 <= at <= _LAST_TIME:
+        return EventRefused(out_of_calendar())
+    return _refused(
+        "in_future",
+        "the event's time is in the future",
+        where="$.time",
+        remedy="check the sender's clock and time zone",
+    )
+
+
+def _refuse_unusual(raw: bytes, event: Event, containers: int) -> None:
+    """Raises EventRefused for what only an event that looks unusual can have."""
+    if containers > 3 and type(event) is ProductEvent and event.data.properties:
+        try:
             _refuse_wide_integers(event.data.properties, "$.data.properties[...]")
-    except msgspec.ValidationError as error:
-        raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise EventRefused(not_json(raw, error)) from None
-    at = event.time.timestamp()
-    if not 0 <= at < _YEAR_9001:
-        raise EventRefused(out_of_calendar())
-    if now is not None and at > now + limits.future_tolerance_s:
-        raise _refused(
-            "in_future",
-            "the event's time is in the future",
-            where="$.time",
-            remedy="check the sender's clock and time zone",
-        )
+        except msgspec.ValidationError as error:
+            raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
     subject = event.subject
     if not subject.isprintable():  # it goes into keys, pages and terminals
         raise _refused(
@@ -305,7 +339,7 @@ def read_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = 
             where="$.subject",
             remedy="give the account's id as the subject, without control characters",
         )
-    if 92 in raw:  # a backslash: only an escape can bring a control character below DEL into a text
+    if 92 in raw:
         _refuse_control_characters(event)
     released = type(event) is ProductReleased
     if ":" in subject:
@@ -320,7 +354,6 @@ def read_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = 
             "a release belongs to a product, not to an account",
             f"write the subject as {PRODUCT_PREFIX}<name>",
         )
-    return event, at
 
 
 def encode_event(event: Event) -> bytes:

@@ -14,7 +14,7 @@ from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem
-from schemas.events import Event, Limits, read_event
+from schemas.events import event_reader
 from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
@@ -43,11 +43,11 @@ class Pipeline:
         self.drift_stage = DriftStage(self.signals)
         self._store = store
         self._now = now
-        self._decoder = _EventDecoder(settings.limits)
+        self._limits = settings.limits
         self._accounts = Processor(
             store,
             self.account_stage,
-            self._decoder,
+            event_reader(settings.limits),
             late_after_s=settings.late_after,
             cached_states=cached_states,
         )
@@ -71,7 +71,9 @@ class Pipeline:
 
     def process(self, records: Sequence[tuple[int, bytes]]) -> list[BatchResult]:
         """Takes events (offset, raw JSON) in; the first result is the account stage's, any others the drift stage's."""
-        self._decoder.present = self._now() if self._now is not None else None
+        # The present is taken once a batch, for no batch takes long.
+        if self._now is not None:
+            self._accounts.decode = event_reader(self._limits, self._now())
         result = self._accounts.process(EVENTS, records)
         return [result, *self.catch_up()] if result.effects.observations else [result]
 
@@ -108,18 +110,6 @@ class Pipeline:
         """The stored state of one account."""
         stored = self._store.load(self._accounts.claim, [account], None).states.get(account)
         return None if stored is None else self.account_stage.decode_state(account, stored.state)
-
-
-class _EventDecoder:
-    """Decodes events; ``present`` is taken once a batch, for no batch takes long."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self.present: float | None = None
-
-    def __call__(self, raw: bytes) -> tuple[str, float, Event]:
-        event, at = read_event(raw, self._limits, self.present)
-        return event.subject, at, event
 
 
 def _decode_observation(raw: bytes) -> tuple[str, float, Observation]:

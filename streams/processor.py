@@ -108,7 +108,8 @@ class Processor:
     ) -> None:
         self._store = store
         self._stage = stage
-        self._decode = decode
+        self.decode = decode
+        """may be replaced between batches"""
         self._late_after_s = float("inf") if late_after_s is None else late_after_s
         self._cached_states = cached_states
         self._slots: dict[str, _Slot] = {}
@@ -148,15 +149,15 @@ class Processor:
         run = _Run(self, until)
         run.load(())
         run.fire(until)
-        return run.commit({}, 0, Counter(), Counter(), Counter(), [])
+        return run.commit({}, 0, [], [], [], [])
 
     def _process(self, topic: str, records: Sequence[tuple[int, bytes]], failed: set[int]) -> BatchResult:
-        decode = self._decode
+        decode = self.decode
         dead: list[DeadLetter] = []
         decoded: list[tuple[int, str, float, Any]] = []
         until = self._claim.watermark
         for index, (offset, body) in enumerate(records):
-            if index in failed:
+            if failed and index in failed:
                 dead.append(_dead_letter(topic, offset, "step_failed", "the program failed on it", body))
                 continue
             try:
@@ -169,9 +170,9 @@ class Processor:
                 until = at
         run = _Run(self, until)
         run.load([entry[1] for entry in decoded])
-        applied: Counter[type] = Counter()
-        duplicate: Counter[type] = Counter()
-        late: Counter[type] = Counter()
+        applied: list[type] = []
+        duplicate: list[type] = []
+        late: list[type] = []
         step = self._stage.step
         effects = run.effects
         heap = run.heap
@@ -186,7 +187,7 @@ class Processor:
                 if heap and heap[0][0] <= watermark:
                     run.fire(watermark)
             if at < too_late:
-                late[type(record)] += 1
+                late.append(type(record))
                 continue
             slot = slots.get(key)
             if slot is None or slot.batch != number:
@@ -200,9 +201,9 @@ class Processor:
                 )
                 raise _StepFailedError(index) from error
             if fresh:
-                applied[type(record)] += 1
+                applied.append(type(record))
             else:
-                duplicate[type(record)] += 1
+                duplicate.append(type(record))
             if effects.timers_changed:
                 run.note_due(key, slot)
                 if heap and heap[0][0] <= watermark:
@@ -282,9 +283,9 @@ class _Run:
         self,
         offsets: dict[str, int],
         received: int,
-        applied: Counter[type],
-        duplicate: Counter[type],
-        late: Counter[type],
+        applied: Sequence[type],
+        duplicate: Sequence[type],
+        late: Sequence[type],
         dead: list[DeadLetter],
     ) -> BatchResult:
         owner = self._owner
@@ -310,9 +311,9 @@ class _Run:
             watermark=self.watermark,
             ledger=Ledger(
                 received=before.received + received,
-                applied=before.applied + applied.total(),
-                duplicate=before.duplicate + duplicate.total(),
-                late=before.late + late.total(),
+                applied=before.applied + len(applied),
+                duplicate=before.duplicate + len(duplicate),
+                late=before.late + len(late),
                 dead_lettered=before.dead_lettered + len(dead),
             ),
         )
@@ -353,8 +354,8 @@ def _dead_letter(topic: str, offset: int, reason: str, detail: str, body: bytes)
     )
 
 
-def _by_class(counts: Counter[type]) -> dict[str, int]:
-    return {kind.__name__: count for kind, count in counts.items()}
+def _by_class(records: Sequence[type]) -> dict[str, int]:
+    return {kind.__name__: count for kind, count in Counter(records).items()}
 
 
 def _kind(alert: Any) -> str:
