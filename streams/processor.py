@@ -28,6 +28,8 @@ from schemas.observations import encode_observation
 from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow, StateWrite, Store
 
 MAX_DEAD_LETTER_BYTES = 65_536
+CHUNK = 1000
+"""records decoded at once"""
 
 _log = structlog.get_logger()
 
@@ -146,39 +148,45 @@ class Processor:
 
     def fire_timers(self, until: float) -> BatchResult:
         """Fires the timers due by ``until`` (Unix seconds), as the clock does when no event comes."""
-        run = _Run(self, until)
-        run.load(())
+        run = _Run(self)
+        run.load((), until)
         run.fire(until)
-        return run.commit({}, 0, [], [], [], [])
+        return run.commit({}, 0)
 
     def _process(self, topic: str, records: Sequence[tuple[int, bytes]], failed: set[int]) -> BatchResult:
+        run = _Run(self)
+        for first in range(0, len(records), CHUNK):
+            self._step_through(run, topic, records[first : first + CHUNK], first, failed)
+        run.fire(run.watermark)
+        offsets = {topic: records[-1][0] + 1} if records else {}
+        return run.commit(offsets, len(records))
+
+    def _step_through(
+        self, run: _Run, topic: str, records: Sequence[tuple[int, bytes]], first: int, failed: set[int]
+    ) -> None:
+        """Takes a chunk of a batch in: decoded records are let go of while they are still in the processor's cache."""
         decode = self.decode
-        dead: list[DeadLetter] = []
         decoded: list[tuple[int, str, float, Any]] = []
-        until = self._claim.watermark
-        for index, (offset, body) in enumerate(records):
+        watermark = until = run.watermark
+        for index, (offset, body) in enumerate(records, first):
             if failed and index in failed:
-                dead.append(_dead_letter(topic, offset, "step_failed", "the program failed on it", body))
+                run.reject(topic, offset, "step_failed", "the program failed on it", body)
                 continue
             try:
                 key, at, record = decode(body)
             except EventRefused as error:
-                dead.append(_dead_letter(topic, offset, error.problem.code, str(error.problem), body))
+                run.reject(topic, offset, error.problem.code, str(error.problem), body)
                 continue
             decoded.append((index, key, at, record))
             if at > until:
                 until = at
-        run = _Run(self, until)
-        run.load([entry[1] for entry in decoded])
-        applied: list[type] = []
-        duplicate: list[type] = []
-        late: list[type] = []
+        run.load([entry[1] for entry in decoded], until)
         step = self._stage.step
         effects = run.effects
         heap = run.heap
         slots = self._slots
         number = run.number
-        watermark = self._claim.watermark
+        applied, duplicate, late = run.applied, run.duplicate, run.late
         too_late = watermark - self._late_after_s
         for index, key, at, record in decoded:
             if at > watermark:
@@ -209,17 +217,13 @@ class Processor:
                 if heap and heap[0][0] <= watermark:
                     run.fire(watermark)
         run.watermark = watermark
-        run.fire(watermark)
-        offsets = {topic: records[-1][0] + 1} if records else {}
-        return run.commit(offsets, len(records), applied, duplicate, late, dead)
 
 
 class _Run:
     """One batch in the making: the states it touches, the timers due in it, and its commit."""
 
-    def __init__(self, owner: Processor, until: float) -> None:
+    def __init__(self, owner: Processor) -> None:
         self._owner = owner
-        self._until = until
         self._began = time.perf_counter()
         owner._batch += 1
         self.number = owner._batch
@@ -227,13 +231,21 @@ class _Run:
         self.effects = Effects()
         self.heap: list[tuple[float, str]] = []
         self.watermark = owner._claim.watermark
+        self.applied: list[type] = []
+        self.duplicate: list[type] = []
+        self.late: list[type] = []
+        self._dead: list[DeadLetter] = []
 
-    def load(self, keys: Sequence[str]) -> None:
-        """Brings the states of ``keys``, and of all keys with a timer due in this batch, into memory."""
+    def reject(self, topic: str, offset: int, reason: str, detail: str, body: bytes) -> None:
+        """Makes a dead letter of a record."""
+        self._dead.append(DeadLetter(topic, offset, reason, detail, body[:MAX_DEAD_LETTER_BYTES]))
+
+    def load(self, keys: Sequence[str], until: float) -> None:
+        """Brings the states of ``keys``, and of all keys with a timer due by ``until``, into memory."""
         owner = self._owner
         slots = owner._slots
         missing = {key for key in keys if key not in slots}
-        loaded = owner._store.load(owner._claim, missing, self._until)
+        loaded = owner._store.load(owner._claim, missing, until)
         decode_state = owner._stage.decode_state
         for key, stored in loaded.states.items():
             if key not in slots:
@@ -262,7 +274,7 @@ class _Run:
         due = self._owner._stage.due(slot.state)
         if due != slot.due:
             slot.due = due
-            if due is not None and due <= self._until:
+            if due is not None:
                 heappush(self.heap, (due, key))
 
     def fire(self, until: float) -> None:
@@ -279,15 +291,7 @@ class _Run:
             slot.due = None
             self.note_due(key, slot)
 
-    def commit(
-        self,
-        offsets: dict[str, int],
-        received: int,
-        applied: Sequence[type],
-        duplicate: Sequence[type],
-        late: Sequence[type],
-        dead: list[DeadLetter],
-    ) -> BatchResult:
+    def commit(self, offsets: dict[str, int], received: int) -> BatchResult:
         owner = self._owner
         before = owner._claim.ledger
         owner._stage.finish(self.effects)
@@ -306,15 +310,15 @@ class _Run:
             listings=self.effects.listings,
             outbox=alerts,
             observations=[encode_observation(observation) for observation in self.effects.observations],
-            dead_letters=dead,
+            dead_letters=self._dead,
             offsets=offsets,
             watermark=self.watermark,
             ledger=Ledger(
                 received=before.received + received,
-                applied=before.applied + len(applied),
-                duplicate=before.duplicate + len(duplicate),
-                late=before.late + len(late),
-                dead_lettered=before.dead_lettered + len(dead),
+                applied=before.applied + len(self.applied),
+                duplicate=before.duplicate + len(self.duplicate),
+                late=before.late + len(self.late),
+                dead_lettered=before.dead_lettered + len(self._dead),
             ),
         )
         commit_began = time.perf_counter()
@@ -330,10 +334,10 @@ class _Run:
         return BatchResult(
             stage=owner._stage.name,
             received=received,
-            applied=_by_class(applied),
-            duplicate=_by_class(duplicate),
-            late=_by_class(late),
-            dead_letters=dead,
+            applied=_by_class(self.applied),
+            duplicate=_by_class(self.duplicate),
+            late=_by_class(self.late),
+            dead_letters=self._dead,
             alerts=alerts,
             effects=self.effects,
             batch_s=ended - self._began,
@@ -346,12 +350,6 @@ class _Run:
         if excess > 0:
             for key in list(slots)[:excess]:
                 del slots[key]
-
-
-def _dead_letter(topic: str, offset: int, reason: str, detail: str, body: bytes) -> DeadLetter:
-    return DeadLetter(
-        topic=topic, offset=offset, reason=reason, detail=detail, body=body[:MAX_DEAD_LETTER_BYTES]
-    )
 
 
 def _by_class(records: Sequence[type]) -> dict[str, int]:
