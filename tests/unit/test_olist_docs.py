@@ -1,0 +1,177 @@
+"""docs/olist.md, and what docs/detection.md says of Olist, against the data and the program. Skips where the data is not there."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors.signals.contract import ALL
+from detectors.signals.plg_conversion_gap import ConversionGap
+from schemas.duration import DAY
+from schemas.settings import Settings
+from streams.icp_files import load_icps
+from streams.pipeline import Pipeline
+from streams.replay import batches
+from streams.stores.memory import MemoryStore
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data" / "olist"
+PAGE = (ROOT / "docs" / "olist.md").read_text(encoding="utf-8")
+DETECTION = (ROOT / "docs" / "detection.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
+SHOWN = dict(re.findall(r"^```text title=(\S+)\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE))
+SPEED = re.compile(r"in [\d.]+ s \([\d,]+ k/s\)")
+
+pytestmark = pytest.mark.skipif(
+    not (DATA / "leads.csv").exists() or not (DATA / "deals.csv").exists(),
+    reason="the Olist files are not at ../shared/data/olist (see examples/olist/README.md)",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the reader has it: the two files beside the examples."""
+    made = tmp_path_factory.mktemp("olist")
+    for name in ("leads.csv", "deals.csv"):
+        shutil.copyfile(DATA / name, made / name)
+    shutil.copytree(ROOT / "examples" / "olist", made / "examples" / "olist")
+    return made
+
+
+@pytest.fixture(scope="module")
+def said(folder: Path) -> list[list[str]]:
+    """The lines that the page's commands print, run in their order."""
+    return [lines(run(command.strip(), folder)) for command in COMMANDS]
+
+
+def run(command: str, folder: Path) -> str:
+    words = shlex.split(command)
+    settings = dict(word.split("=", 1) for word in words if word.startswith("PLUMBLINE_"))
+    words = words[len(settings) :]
+    assert words[0] == "plumbline"
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", *words[1:]],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "110", "PYTHONPATH": str(ROOT), **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def lines(text: str) -> list[str]:
+    """Without what differs from run to run: how fast it was, and spaces at the ends."""
+    return [SPEED.sub("", line).rstrip() for line in text.rstrip("\n").split("\n")]
+
+
+def test_the_commands_print_what_stands_below_them(said: list[list[str]]) -> None:
+    assert list(SHOWN) == ["import", "replay", "replay-90d"]
+    assert said[0] == lines(SHOWN["import"])
+    assert said[1] == lines(SHOWN["replay"])
+    assert [line for line in said[2] if line in lines(SHOWN["replay-90d"])] == lines(SHOWN["replay-90d"])
+    assert {learner(line) for line in said[2]} == {learner(line) for line in said[1]}
+    assert said[2][1] == said[1][1], "the ledger"
+
+
+def learner(line: str) -> str:
+    return line.split()[2] if line.strip().startswith("learning") else ""
+
+
+def test_what_is_counted_in_and_out_is_what_json_says(folder: Path, said: list[list[str]]) -> None:
+    report = msgspec.json.decode(run(COMMANDS[1].strip() + " --json", folder))
+    whole = next(row for row in report["drift"] if row["segment"] == ALL)
+    (written,) = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert msgspec.json.decode(written) == {"n": whole["n"], "counted_out": whole["counted_out"]}
+    assert whole["n"] + sum(whole["counted_out"].values()) == report["accounts"] == 8000
+    assert report["ledger"]["received"] == report["ledger"]["applied"] == 17_684
+    assert f"{whole['baseline']['n']:,} of\nthem" in PAGE
+
+
+def rows_of(table_head: str) -> list[list[str]]:
+    """The cells of the table whose head begins so."""
+    table = PAGE[PAGE.index(table_head) :].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def leads() -> Iterator[tuple[date, str, int | None]]:
+    """(day of first contact, origin, days to the win)"""
+    with (DATA / "deals.csv").open(newline="") as file:
+        won = {row["mql_id"]: datetime.fromisoformat(row["won_date"]).date() for row in csv.DictReader(file)}
+    with (DATA / "leads.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            day = date.fromisoformat(row["first_contact_date"])
+            end = won.get(row["mql_id"])
+            yield day, row["origin"], None if end is None else (end - day).days
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
+
+
+def test_the_months_are_those_of_the_files() -> None:
+    counts: dict[str, list[int]] = {}
+    for day, _, days in leads():
+        count = counts.setdefault(day.isoformat()[:7], [0] * 5)
+        count[0] += 1
+        if days is not None:
+            for column, within in enumerate((9999, 30, 60, 90), start=1):
+                count[column] += days <= within
+    assert rows_of("| month of the lead |") == [
+        [month, f"{count[0]:,}", *(percent(won, count[0]) for won in count[1:])]
+        for month, count in sorted(counts.items())
+    ]
+
+
+def test_the_sources_are_those_of_the_files() -> None:
+    counts: dict[str, list[int]] = {}
+    for day, origin, days in leads():
+        if day >= date(2018, 1, 1):
+            name = "(empty or unknown)" if origin in ("", "unknown") else origin
+            count = counts.setdefault(name, [0, 0])
+            count[0] += 1
+            count[1] += days is not None and 0 <= days <= 30
+    assert rows_of("| `origin` |") == [
+        [name, f"{count:,}", percent(won, count)]
+        for name, (count, won) in sorted(counts.items(), key=lambda entry: -entry[1][0])
+    ]
+
+
+@pytest.mark.parametrize("days", [30, 60, 90])
+def test_each_horizon_says_what_stands_in_the_tables(folder: Path, said: list[list[str]], days: int) -> None:
+    settings = Settings.model_validate({"drift": {"horizon": f"{days}d"}})
+    pipeline = Pipeline(MemoryStore(), load_icps([ROOT / "examples/olist/icp.yaml"]), settings, None)
+    observations = [
+        observation
+        for batch, _ in batches([folder / "olist.jsonl"], 10_000)
+        for observation in pipeline.process(batch)[0].effects.observations
+    ]
+    signal = ConversionGap.configured(settings.drift, settings.drift.max_segments)
+    state = signal.new_state()
+    highest, told = 0.0, []
+    for observation in observations:
+        told += signal.step(state, observation)
+        highest = max(highest, state.segment(ALL).paid.statistic)
+    whole: Any = signal.verdicts(state)[0]
+    assert whole.threshold == pytest.approx(200_366, abs=1)
+    assert re.search(rf"^\| {days} days.*\| {highest:,.0f} \|", DETECTION, flags=re.MULTILINE)
+    (row,) = (row for row in rows_of("| horizon |") if row[0].startswith(f"{days} days"))
+    if whole.state == "watching":
+        assert (row[1:], told) == (["watching", ""], [])
+    else:
+        since = datetime.fromtimestamp(whole.since, UTC).date()
+        assert row[1] == f"drifting since {since} (±{whole.since_margin_days:.0f} days), {whole.finding}"
+        assert row[2] == f"{told[0].at.day} {told[0].at:%B %Y}"
+        assert told[0].at.timestamp() > whole.since + days * DAY
