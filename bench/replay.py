@@ -32,7 +32,7 @@ from bench.events import write
 from schemas.events import Event
 from schemas.settings import Settings
 from streams.icp_files import load_icps
-from streams.pipeline import Pipeline
+from streams.pipeline import Pipeline, spare_the_collector
 from streams.replay import batches
 from streams.stores.sqlite import SqliteStore
 
@@ -65,6 +65,7 @@ def run_replay(path: Path, *, profile: bool = False) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         store = SqliteStore(Path(scratch) / "plumbline.db")
         pipeline = Pipeline(store, load_icps([ICP]), settings, time.time)
+        spare_the_collector()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         profiler = cProfile.Profile()
         alerts = 0
@@ -81,7 +82,9 @@ def run_replay(path: Path, *, profile: bool = False) -> dict[str, Any]:
         ledger = pipeline.ledger
         store.close()
         with sqlite3.connect(Path(scratch) / "plumbline.db") as database:
-            sizes = [size for (size,) in database.execute("SELECT length(state) FROM states_accounts ORDER BY 1")]
+            sizes = [
+                size for (size,) in database.execute("SELECT length(state) FROM states_accounts ORDER BY 1")
+            ]
         database.close()
         file_bytes = (Path(scratch) / "plumbline.db").stat().st_size
     if not ledger.balanced:
@@ -147,7 +150,11 @@ def measure(events: int, rounds: int, folder: Path) -> str:
             f"| {name} | {_spread(cost(decoded[name]))} | {_spread(cost(replayed[name]))} | {_spread(ratios, '{:.3f}')}"
             f" | {_spread(against)} | {last['accounts']:,} | {last['alerts']:,} |"
         )
-    lines += ["", "| stream | state of an account: median / mean / highest | data file an account | memory |", "|---|---|---|---|"]
+    lines += [
+        "",
+        "| stream | state of an account: median / mean / highest | data file an account | memory |",
+        "|---|---|---|---|",
+    ]
     for name in files:
         last = replayed[name][-1]
         lines.append(
@@ -166,11 +173,15 @@ def _write(path: Path, results: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="put the results between the marks of this file")
-    parser.add_argument("--profile", type=Path, metavar="FILE", help="only: where the time of one replay of FILE goes")
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE", help="only: where the time of one replay of FILE goes"
+    )
     parser.add_argument("--one", nargs=2, metavar=("KIND", "FILE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:

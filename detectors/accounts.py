@@ -50,13 +50,14 @@ class AccountStage:
         self._icps = sorted(
             (CompiledICP(icp, late_after_s) for icp in icps), key=lambda icp: icp.effective_from
         )
+        self._only = self._icps[0] if len(self._icps) == 1 else None
         self._starts = [icp.effective_from for icp in self._icps]
         self._signals = {signal.name: signal for signal in signals}
 
     def in_force(self, at: float) -> CompiledICP:
         """The ICP version at ``at`` (Unix seconds)."""
-        if len(self._icps) == 1:
-            return self._icps[0]
+        if self._only is not None:
+            return self._only
         return self._icps[max(0, bisect_right(self._starts, at) - 1)]
 
     def new_state(self, account: str) -> AccountState:
@@ -78,7 +79,7 @@ class AccountStage:
             state.now = at
         if ":" in account and account.startswith(NOT_ACCOUNTS):
             return True
-        icp = self.in_force(at)
+        icp = self._only or self.in_force(at)
         changed = False
         if isinstance(event, AccountProfile):
             changed = merge_attributes(state, event.data.attributes, at)

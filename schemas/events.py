@@ -279,7 +279,9 @@ def event_reader(
                 f"the event has {len(raw)} bytes; the limit is {max_bytes}",
                 remedy="send less in text fields, or raise the limit max_event_bytes in the settings",
             )
-        containers = raw.count(b"{") + raw.count(b"[")
+        containers = raw.count(b"{")
+        if b"[" in raw:
+            containers += raw.count(b"[")
         if containers > max_depth and _deeper_than(raw, max_depth):
             raise _refused(
                 "too_deep",

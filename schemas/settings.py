@@ -146,7 +146,7 @@ class Settings(Written):
     """The gateway answers 429 while more events than this wait to be processed."""
     keep_log: Duration | None = None
     """How long processed events stay in the event log, by whole segments. Without it they stay for good, to be replayed."""
-    batch_events: Annotated[Whole, Field(ge=1, le=100_000)] = 10_000
+    batch_events: Annotated[Whole, Field(ge=1, le=1_000_000)] = 50_000
     """Events that go into one commit, at most: fewer use less memory, more go faster."""
     tokens: list[Token] = Field(default_factory=list, max_length=MAX_ENTRIES)
     """Who may write and read. Without any, only this machine can."""

@@ -23,7 +23,7 @@ from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.dead_letters import write_rejects
-from streams.pipeline import Pipeline
+from streams.pipeline import Pipeline, spare_the_collector
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
 
@@ -87,6 +87,7 @@ def replay(
     ``alerts_to`` gets all alerts as JSONL in order of (time, id); ``rejects_to`` the events that could not be used,
     with their reasons. Raises PlumblineError when a file can't be read.
     """
+    spare_the_collector()
     began = time.perf_counter()
     started_at = time.time()
     with tempfile.TemporaryDirectory(prefix="plumbline-replay-") as scratch:

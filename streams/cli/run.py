@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from streams.embedded import EmbeddedPipeline, EmbeddedService
 from streams.icp_files import load_icps
 from streams.logs import configure_logs
+from streams.pipeline import spare_the_collector
 from streams.settings_file import load_settings
 
 
@@ -59,6 +60,7 @@ def command(
     settings = load_settings(settings_path, options)
     icps = load_icps(icp_paths or settings.icp)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    spare_the_collector()
     if drain:
         _drain(settings, icps)
     else:
