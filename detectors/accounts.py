@@ -166,7 +166,10 @@ class AccountStage:
             lowers = trigger.weight < 0 or not in_order
             if lowers or may_matter(state, now, rule.variant, trigger.weight):
                 to_look[name] = to_look.get(name, False) or lowers
-            effects.moved.setdefault((name, account), Moved(state)).at = state.now
+            moved = effects.moved.get((name, account))
+            if moved is None:
+                moved = effects.moved[name, account] = Moved(state)
+            moved.at = state.now
         if not (others or to_look or profile_changed):
             return
         attributes = present(state)

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Any, Protocol
 
 import structlog
@@ -112,7 +113,7 @@ class Processor:
         self._stage = stage
         self.decode = decode
         """may be replaced between batches"""
-        self._late_after_s = float("inf") if late_after_s is None else late_after_s
+        self._late_after_s = inf if late_after_s is None else late_after_s
         self._cached_states = cached_states
         self._slots: dict[str, _Slot] = {}
         self._batch = 0
@@ -231,6 +232,7 @@ class _Run:
         self.effects = Effects()
         self.heap: list[tuple[float, str]] = []
         self.watermark = owner._claim.watermark
+        self._loaded_until = -inf
         self.applied: list[type] = []
         self.duplicate: list[type] = []
         self.late: list[type] = []
@@ -245,7 +247,9 @@ class _Run:
         owner = self._owner
         slots = owner._slots
         missing = {key for key in keys if key not in slots}
-        loaded = owner._store.load(owner._claim, missing, until)
+        # What was due by the end of the chunk before has fired; the store learns of that at the commit.
+        loaded = owner._store.load(owner._claim, missing, until, self._loaded_until)
+        self._loaded_until = until
         decode_state = owner._stage.decode_state
         for key, stored in loaded.states.items():
             if key not in slots:

@@ -12,6 +12,7 @@ Rules that every store keeps (tests/contract/test_stores.py):
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct
@@ -110,7 +111,11 @@ class Store(Protocol):
 
     def claim(self, stage: str, partition: int) -> Claim: ...
 
-    def load(self, claim: Claim, keys: Iterable[str], due_until: float | None) -> Loaded: ...
+    def load(
+        self, claim: Claim, keys: Iterable[str], due_until: float | None, due_after: float = -inf
+    ) -> Loaded:
+        """``due_after`` < due <= ``due_until`` is when a timer is asked for; None asks for none."""
+        ...
 
     def commit(self, claim: Claim, commit: Commit) -> Committed: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 import msgspec
 from msgspec import Struct
@@ -48,14 +49,16 @@ class MemoryStore:
             held.claim = msgspec.structs.replace(held.claim, version=held.claim.version + 1)
         return held.claim
 
-    def load(self, claim: Claim, keys: Iterable[str], due_until: float | None) -> Loaded:
+    def load(
+        self, claim: Claim, keys: Iterable[str], due_until: float | None, due_after: float = -inf
+    ) -> Loaded:
         states = self._held(claim).states
         due: list[str] = []
         if due_until is not None:
             ordered = sorted(
                 (stored.due, key)
                 for key, stored in states.items()
-                if stored.due is not None and stored.due <= due_until
+                if stored.due is not None and due_after < stored.due <= due_until
             )
             due = [key for _, key in ordered]
         return Loaded(states={key: states[key] for key in (*keys, *due) if key in states}, due_keys=due)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -133,7 +134,9 @@ class SqliteStore:
             ledger=_ledger.decode(ledger),
         )
 
-    def load(self, claim: Claim, keys: Iterable[str], due_until: float | None) -> Loaded:
+    def load(
+        self, claim: Claim, keys: Iterable[str], due_until: float | None, due_after: float = -inf
+    ) -> Loaded:
         table = f"states_{claim.stage}"
         wanted = list(keys)
         states: dict[str, Stored] = {}
@@ -148,8 +151,8 @@ class SqliteStore:
         due_keys: list[str] = []
         if due_until is not None:
             for key, row, due, state in self._db.execute(
-                f"SELECT key, row, due, state FROM {table} WHERE partition = ? AND due <= ? ORDER BY due, key",  # noqa: S608
-                (claim.partition, due_until),
+                f"SELECT key, row, due, state FROM {table} WHERE partition = ? AND due > ? AND due <= ? ORDER BY due, key",  # noqa: S608
+                (claim.partition, due_after, due_until),
             ):
                 states[key] = Stored(state=state, row=row, due=due)
                 due_keys.append(key)

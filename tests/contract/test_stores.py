@@ -122,6 +122,7 @@ def test_due_keys_come_with_their_states_in_order_of_due_time_and_key(store: Sto
     assert store.next_due(claim) == 1.0
     loaded = store.load(claim, ["n"], 3.0)
     assert loaded.due_keys == ["b", "c", "d"]
+    assert store.load(claim, [], 9.0, due_after=1.0).due_keys == ["d", "a"]
     assert set(loaded.states) == {"b", "c", "d", "n"}
 
 

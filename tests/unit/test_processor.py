@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import streams.processor
 from detectors.effects import Effects
 from schemas.alerts import Notice, moment
 from schemas.errors import EventRefused, Fenced, Problem
@@ -130,12 +131,15 @@ events = st.lists(
 )
 
 
-@given(history=events, data=st.data(), cached=st.sampled_from([0, 1, 1000]))
-def test_neither_batches_nor_what_is_kept_in_memory_change_anything(
-    history: list[Event | bytes], data: st.DataObject, cached: int
+@given(history=events, data=st.data(), cached=st.sampled_from([0, 1, 1000]), chunk=st.sampled_from([1, 2, 5]))
+def test_neither_batches_nor_chunks_nor_what_is_kept_in_memory_change_anything(
+    history: list[Event | bytes], data: st.DataObject, cached: int, chunk: int
 ) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(history)), max_size=6))
-    assert outcome(*run(history, cuts, cached_states=cached)) == outcome(*run(history, []))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams.processor, "CHUNK", chunk)
+        found = outcome(*run(history, cuts, cached_states=cached))
+    assert found == outcome(*run(history, []))
 
 
 @given(history=events, cuts=st.lists(st.integers(0, 25), max_size=3))
