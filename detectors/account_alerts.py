@@ -32,6 +32,8 @@ from schemas.icp import ICP, ActivationGoal, Blocker, Variant
 FIT_REASONS = 3
 TRIGGER_REASONS = 2
 OBJECTIONS = 3
+LEAST_SHOWN = 0.5
+"""points: less reads as nothing"""
 
 
 def trigger_alert(
@@ -124,9 +126,10 @@ def fit_reasons(score: Score) -> list[FitReason]:
 
 
 def trigger_reasons(score: Score, now: float) -> list[TriggerReason]:
-    """The triggers that add most, with their newest events."""
+    """The triggers that add most, and something to speak of, with their newest events."""
     best = sorted(
-        (entry for entry in score.parts if entry[1] > 0), key=lambda entry: (-entry[1], entry[0].name)
+        (entry for entry in score.parts if entry[1] >= LEAST_SHOWN),
+        key=lambda entry: (-entry[1], entry[0].name),
     )
     return [
         TriggerReason(
@@ -180,7 +183,7 @@ def _reach(variant: Variant, attributes: Mapping[str, Any]) -> list[Reach]:
             titles=role.titles,
             known=[
                 title
-                for title in titles
+                for title in dict.fromkeys(titles)
                 if any(wanted.casefold() in title.casefold() for wanted in role.titles)
             ],
         )

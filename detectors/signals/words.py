@@ -39,6 +39,9 @@ def per_hundred(share: float) -> str:
 
 
 def per_hundred_interval(interval: Interval) -> str:
+    """Both ends alike, as the higher one asks for."""
+    if interval.high >= 0.01:
+        return f"{interval.low * 100:.1f}-{interval.high * 100:.1f}"
     return f"{per_hundred(interval.low)}-{per_hundred(interval.high)}"
 
 

@@ -129,7 +129,7 @@ def _standing(row: DriftRow) -> str:
         return f"({row.missing})"
     words = f"{_interval(row.baseline)} -> {_interval(row.current)}"
     if row.since is not None and row.state in ("drifting", "resolved"):
-        margin = f" (±{row.since_margin_days:.0f} d)" if row.since_margin_days is not None else ""
+        margin = f" (±{max(1, round(row.since_margin_days))} d)" if row.since_margin_days is not None else ""
         words += f"  since {row.since.date()}{margin}"
     return words
 

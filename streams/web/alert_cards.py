@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 from msgspec import Struct
@@ -152,7 +151,7 @@ def _drift(alert: DriftAlert) -> Card:
         tone=alert.state,
         headline=f"{alert.signal} · {segment_words(alert.segment)}",
         path="",
-        summary=f"since {day(alert.since)} (±{max(1, math.ceil(alert.since_margin_days))} d)",
+        summary=f"since {day(alert.since)} (±{max(1, round(alert.since_margin_days))} d)",
         fields=[
             Field("What", [Line(alert.what)]),
             Field("It means", [Line(alert.means)]),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from msgspec import Struct
 
 from schemas.alerts import Interval
@@ -72,8 +70,8 @@ def drift_row(verdict: VerdictView) -> DriftRow:
 
 
 def whole_days(days: float) -> str:
-    """Rounded up: an estimate's margin is not known to the hour."""
-    return count(max(1, math.ceil(days)))
+    """As in the alert: one day at least."""
+    return count(max(1, round(days)))
 
 
 def short(value: float) -> str:
