@@ -63,7 +63,7 @@ def trigger_alert(
         parts=[Part(name=trigger.name, contribution=part) for trigger, part, _ in score.parts],
         expect=_objections(written, attributes),
         reach=_reach(written, attributes),
-        blockers=active_blockers(written, standing, state.now),
+        blockers=_active_blockers(icp, state),
         next=_play(written, score),
     )
 
@@ -146,12 +146,16 @@ def trigger_reasons(score: Score, now: float) -> list[TriggerReason]:
     ]
 
 
-def active_blockers(variant: Variant, standing: VariantState, now: float) -> list[ActiveBlocker]:
-    return [
-        ActiveBlocker(name=rule.name, until=moment(standing.blockers[rule.name]), because=rule.because)
-        for rule in variant.blockers
-        if standing.blockers.get(rule.name, 0.0) > now
-    ]
+def _active_blockers(icp: ICP, state: AccountState) -> list[ActiveBlocker]:
+    """Those of the account's other variants: they don't hold this alert back, but whoever calls should know."""
+    found: dict[str, ActiveBlocker] = {}
+    for variant in icp.variants:
+        ends = state.variants.get(variant.name, VariantState()).blockers
+        for rule in variant.blockers:
+            until = ends.get(rule.name, 0.0)
+            if until > state.now and rule.name not in found:
+                found[rule.name] = ActiveBlocker(name=rule.name, until=moment(until), because=rule.because)
+    return list(found.values())
 
 
 def account_name(attributes: Mapping[str, Any]) -> str:

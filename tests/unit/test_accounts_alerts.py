@@ -128,6 +128,15 @@ def test_a_late_profile_turns_discovery_into_a_call() -> None:
     assert not account.take(profile(T0 + HOUR, sales_reps=51))
 
 
+def test_a_profile_that_comes_while_the_score_is_low_turns_the_next_rise_into_a_call() -> None:
+    account = Account()
+    account.take(visit(T0), visit(T0))
+    account.wait(T0 + 4 * DAY)  # 33.6: neither high nor armed again
+    assert not account.take(profile(T0 + 4 * DAY, **GOOD))
+    (route,) = triggers(account.take(visit(T0 + 5 * DAY)))
+    assert route.quadrant == "route"
+
+
 def test_a_profile_that_stops_fitting_says_nothing() -> None:
     account = good()
     account.take(visit(T0), visit(T0))

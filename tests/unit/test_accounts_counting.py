@@ -113,6 +113,26 @@ def test_a_large_team_that_is_there_all_the_time_is_no_news(users: int) -> None:
     assert account.score(T0 + 12 * DAY) == (10 if users < MIN_WINDOW else 0)
 
 
+def test_a_late_event_finds_its_companions_behind_hundreds_of_a_busy_team() -> None:
+    account = one_trigger("weight: 10, half_life: 3d, at_least: {distinct: user_id, count: 3}, within: 1d")
+    events = [product(T0 + n * 1800.0, user_id="ab"[n % 2]) for n in range(480)]  # ten days
+    events.append(product(T0 + 3 * DAY + 60, user_id="late"))
+    account.take(*events)
+    now = time_of(events[-2])
+    expected = naive(events, now, weight=10, half_life_d=3, within_s=DAY, count=3, distinct=True, cap=0)
+    assert expected > 0
+    assert account.score(now) == pytest.approx(expected, abs=1e-9)
+
+
+def test_who_came_days_ago_is_not_new_however_busy_the_others_are() -> None:
+    account = one_trigger("weight: 10, lasts: 1d, at_least: {distinct: user_id, count: 3}, within: 7d")
+    account.take(product(T0, user_id="rare"))
+    for half_day in range(2, 12):
+        account.take(*(product(T0 + half_day * DAY / 2 + n * 60.0, user_id=f"user-{n}") for n in range(20)))
+    account.take(product(T0 + 6.9 * DAY, user_id="rare"))
+    assert account.score(T0 + 6.9 * DAY) == 0
+
+
 def test_an_event_without_the_counted_field_does_not_count() -> None:
     account = one_trigger("weight: 10, half_life: 7d, at_least: {distinct: user_id, count: 2}, within: 7d")
     account.take(product(T0, user_id="a"), product(T0 + 1), product(T0 + 2))

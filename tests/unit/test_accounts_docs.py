@@ -17,7 +17,7 @@ from detectors.acquisition import MAX_STATEMENTS
 from detectors.decay import BUCKETS
 from detectors.scoring import Reason
 from detectors.triggers import MAX_EVIDENCE, MIN_WINDOW
-from schemas.alerts import ALERT_CLASSES, Alert, TriggerAlert, encode_alert
+from schemas.alerts import ALERT_CLASSES, Alert, encode_alert
 from schemas.duration import parse_duration
 from schemas.events import MAX_ATTRIBUTES
 from streams.alert_text import alert_text
@@ -163,9 +163,3 @@ def test_the_fields_explained_are_those_that_there_are(kind: str) -> None:
     explained = {of: re.findall(r"^\| `(\w+)` \| \S", rows, re.M) for of, rows in tables.items()}
     expected = {of: list(struct.__struct_fields__) for of, struct in structs(cls).items()}
     assert explained == {"": ["kind", *cls.__struct_fields__], **expected}
-
-
-def test_a_trigger_alert_has_no_active_blocker_as_the_page_says() -> None:
-    alert = SHOWN["trigger"]
-    assert isinstance(alert, TriggerAlert)
-    assert alert.blockers == []

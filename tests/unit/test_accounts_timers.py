@@ -127,14 +127,33 @@ def test_two_blockers_each_have_their_follow_up_and_the_account_is_blocked_until
     assert not [a for a in account.effects.alerts if isinstance(a, TriggerAlert)]
 
 
-def test_an_active_blocker_is_named_in_no_alert_but_its_own_variants() -> None:
+def test_an_active_blocker_holds_back_its_own_variant_and_is_named_in_the_others_alerts() -> None:
     other = BLOCKED.replace("name: main", "name: other").replace(
         "note: {contains: freeze}", "note: {contains: moving}"
     )
     account = Account(icp(BLOCKED + other))
     account.take(stage_change(T0, note="a budget freeze"))
-    alerts = account.take(visit(T0 + DAY), visit(T0 + DAY))
-    assert [alert.variant for alert in alerts if isinstance(alert, TriggerAlert)] == ["other"]
+    (alert,) = account.take(visit(T0 + DAY), visit(T0 + DAY))
+    assert isinstance(alert, TriggerAlert)
+    assert alert.variant == "other"
+    (blocker,) = alert.blockers
+    assert (blocker.name, blocker.until.timestamp()) == ("frozen", T0 + 30 * DAY)
+    late = Account(icp(BLOCKED + other))
+    late.take(stage_change(T0, note="a budget freeze"))
+    late.wait(T0 + 31 * DAY)
+    alerts = late.take(visit(T0 + 32 * DAY), visit(T0 + 32 * DAY))
+    assert [a.blockers for a in alerts if isinstance(a, TriggerAlert)] == [[], []]
+
+
+def test_within_the_pause_the_follow_up_stands_for_the_alert_too() -> None:
+    text = BLOCKED.replace("half_life: 900d", "lasts: 20d") + "    alert: {cooldown: 60d}\n"
+    account = Account(icp(text))
+    assert kinds(account.take(visit(T0), visit(T0))) == ["TriggerAlert"]
+    account.take(stage_change(T0 + DAY, note="a budget freeze"))
+    account.take(visit(T0 + 25 * DAY), visit(T0 + 25 * DAY))
+    assert kinds(account.wait(T0 + 40 * DAY)) == ["BlockerEnded"]
+    account.take(visit(T0 + 41 * DAY), visit(T0 + 55 * DAY), visit(T0 + 58 * DAY))
+    assert kinds(account.wait(T0 + 62 * DAY)) == []
 
 
 # Activation

@@ -135,6 +135,19 @@ def test_a_changed_cap_holds_for_the_days_that_are_remembered(fading: str) -> No
     assert account.score(SECOND) == pytest.approx(only.score(SECOND), abs=1e-6)
 
 
+def test_a_shorter_pause_does_not_leave_the_old_ones_timer() -> None:
+    brief = "lasts: 1d"
+    account = two(
+        variant(weight=50, fading=brief, more="    alert: {cooldown: 20d}\n"),
+        variant(weight=50, fading=brief, more="    alert: {cooldown: 1d}\n"),
+    )
+    assert len(account.take(visit(SECOND - 3 * DAY))) == 1
+    assert not account.take(visit(SECOND - HOUR))
+    assert account.state.timers["rescore:main"] == SECOND + 17 * DAY
+    assert len(account.take(visit(SECOND + HOUR))) == 1
+    assert account.state.timers["rescore:main"] <= SECOND + 25 * HOUR + 2
+
+
 BLOCKER = """    blockers:
       - {name: frozen, when: {event: crm.stage_changed, note: {contains: freeze}}, for: 30d, because: "No budget yet", then: "Ask for the new budget"}
 """

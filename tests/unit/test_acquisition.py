@@ -292,6 +292,14 @@ def test_a_late_visit_of_before_counts() -> None:
     assert account.state.source == "social"
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_visits_in_one_moment_the_same_one_is_the_first_whichever_came_first(
+    order: tuple[int, int],
+) -> None:
+    both = [visit(T0, campaign={"medium": "cpc"}), visit(T0, campaign={"medium": "email"})]
+    assert source_of(*(both[i] for i in order), product(T0 + 1, "signed_up")) == "email"
+
+
 def test_the_icp_files_spellings_hold_for_accounts() -> None:
     account = Account(icp(more="sources: {field-sales: [roadshow]}\n"))
     account.take(profile(T0, acquisition_source="Roadshow"), product(T0 + 1, "signed_up"))
