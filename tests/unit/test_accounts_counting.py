@@ -128,7 +128,7 @@ def test_who_came_days_ago_is_not_new_however_busy_the_others_are() -> None:
     account = one_trigger("weight: 10, lasts: 1d, at_least: {distinct: user_id, count: 3}, within: 7d")
     account.take(product(T0, user_id="rare"))
     for half_day in range(2, 12):
-        account.take(*(product(T0 + half_day * DAY / 2 + n * 60.0, user_id=f"user-{n}") for n in range(20)))
+        account.take(*(product(T0 + half_day * DAY / 2 + n * 60.0, user_id=f"user-{n}") for n in range(28)))
     account.take(product(T0 + 6.9 * DAY, user_id="rare"))
     assert account.score(T0 + 6.9 * DAY) == 0
 
