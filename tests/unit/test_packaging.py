@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from schemas.errors import FileRefused
 from streams.settings_file import load_settings
+from tests.services.programs import program
 
 ROOT = Path(__file__).parents[2]
 OURS = {"schemas", "detectors", "streams"}
@@ -178,7 +179,7 @@ def test_missing_programs_are_named_and_fail_in_ci_alone(tmp_path, ci, returncod
     (tools / "sort").symlink_to(str(shutil.which("sort")))
     done = run_setup("services", cwd=tmp_path, PATH=str(tools), CI=ci)
     assert done.returncode == returncode
-    assert "apt-get install --no-install-recommends chromium chromium-driver prometheus" in done.stderr
+    assert "apt-get install --no-install-recommends chromium chromium-driver docker-compose prometheus" in done.stderr
     assert done.stdout == ""
 
 
@@ -215,13 +216,11 @@ def test_compose_gives_the_container_the_variables_that_its_settings_name():
 
 
 def test_docker_compose_reads_the_file():
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
-        pytest.skip("docker compose is not installed")
+    compose = program("docker-compose", package="docker-compose")
     secrets = dict.fromkeys(
         ("PLUMBLINE_WRITE_TOKEN", "PLUMBLINE_READ_TOKEN", "PLUMBLINE_WEBHOOK_SECRET"), "x"
     )
-    config = [docker, "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
+    config = [compose, "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
     without = subprocess.run(
         config, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
     )
