@@ -179,7 +179,10 @@ def test_missing_programs_are_named_and_fail_in_ci_alone(tmp_path, ci, returncod
     (tools / "sort").symlink_to(str(shutil.which("sort")))
     done = run_setup("services", cwd=tmp_path, PATH=str(tools), CI=ci)
     assert done.returncode == returncode
-    assert "apt-get install --no-install-recommends chromium chromium-driver docker-compose prometheus" in done.stderr
+    assert (
+        "apt-get install --no-install-recommends chromium chromium-driver docker-compose prometheus"
+        in done.stderr
+    )
     assert done.stdout == ""
 
 
