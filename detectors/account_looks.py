@@ -13,8 +13,9 @@ from typing import Any
 from detectors.account_alerts import trigger_alert
 from detectors.account_state import NEVER, AccountState, VariantState, drop_timer, set_timer
 from detectors.compiled_icp import CompiledICP
+from detectors.crossing import PRECISION_S
 from detectors.effects import Effects
-from detectors.scoring import CompiledVariant, Parts, decide, first_at_least, first_below, total_of
+from detectors.scoring import CompiledVariant, Parts, decide, first_at_least, first_below, score_at, total_of
 
 
 class Moved:
@@ -109,6 +110,14 @@ def plan_look(
     standing = state.variants.get(variant.name)
     due = None
     if standing is not None and standing.fired:
+        planned = state.timers.get(name)
+        if (
+            planned is not None
+            and planned > state.now
+            and not any(part < 0 for _, part, _ in parts)
+            and score_at(parts, planned - PRECISION_S) >= rules.rearm_below
+        ):
+            return  # what only fades comes no sooner than planned; if it comes later, the timer plans anew
         due = first_below(parts, rules.rearm_below, state.now)
     elif total_of(parts) < rules.trigger_at_least:
         due = first_at_least(parts, rules.trigger_at_least, state.now)

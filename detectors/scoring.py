@@ -107,7 +107,7 @@ def first_at_least(parts: Parts, bound: float, now: float) -> float | None:
         return None
     support, against = _support(parts), _against(parts)
     return first_time(
-        lambda when: _score_at(parts, when) >= bound,
+        lambda when: score_at(parts, when) >= bound,
         now,
         lambda begin, end: support(begin) - against(end) < bound,
     )
@@ -117,13 +117,14 @@ def first_below(parts: Parts, bound: float, now: float) -> float | None:
     """When, after ``now`` (Unix seconds), the score is first below ``bound`` without a new event; None if never."""
     support, against = _support(parts), _against(parts)
     return first_time(
-        lambda when: _score_at(parts, when) < bound,
+        lambda when: score_at(parts, when) < bound,
         now,
         lambda begin, end: support(end) - against(begin) >= bound,
     )
 
 
-def _score_at(parts: Parts, when: float) -> float:
+def score_at(parts: Parts, when: float) -> float:
+    """The trigger score at ``when`` (Unix seconds) without a new event."""
     # Summed like total_of, so that the timer and the look that it brings about never disagree.
     return sum((trigger.contribution(cell, when) for trigger, _, cell in parts), 0.0)
 
