@@ -206,8 +206,8 @@ class AlertRules(Written):
     """Fit from here on is high (0 to 100)."""
     trigger_at_least: Annotated[Number, Field(gt=0, le=100_000, examples=["40"])] = 40
     """An alert goes out when the trigger score rises to this."""
-    rearm_below: Annotated[Number, Field(ge=0, examples=["25"])] = 25
-    """The next alert needs the score to have fallen below this first."""
+    rearm_below: Annotated[Number, Field(gt=0, examples=["25"])] = 25
+    """The next alert needs the score to have fallen below this first; above 0, which a fading score never quite reaches."""
     cooldown: Annotated[Duration, Field(examples=["7d"])] = 7 * 86400.0
     """No second alert for the account within this time."""
 
