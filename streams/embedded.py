@@ -83,7 +83,9 @@ class EmbeddedPipeline:
             event_time = min(now, self.pipeline.watermark + (now - self._last_arrival))
             due = self.pipeline.next_due()
             if due is not None and due <= event_time:
-                return self.pipeline.fire_timers(event_time)
+                results = self.pipeline.fire_timers(event_time)
+                # Timers that fail are kept: they are due, and there is nothing to do.
+                return results if results[0].touched else None
         return None
 
     def _forget_old_log(self, now: float) -> None:

@@ -5,7 +5,8 @@ Rules:
 2. Nothing depends on where batches begin and end: before each event that moves the watermark, the timers due by then
    fire, in order of (due, key); and after each step those that it made due.
 3. ``received = applied + duplicate + late + dead_lettered``, in every commit.
-4. A record on which a step fails (a bug) is dead-lettered as ``step_failed``; the batch is taken again without it.
+4. A record on which a step fails (a bug) is dead-lettered as ``step_failed``; the batch is taken again without it. A key
+   whose timers fail keeps them, and this processor does not fire them again: one account must not stop all others.
 5. Decoded states stay in memory while this processor owns the partition: it is the only writer, and ``commit`` is
    refused (Fenced) when it is not any more. Then the processor is of no more use; a new one takes a new claim.
 """
@@ -62,6 +63,8 @@ class BatchResult(Struct):
     """What one commit brought. Times in seconds."""
 
     stage: str
+    touched: int
+    """keys with a new state"""
     received: int
     applied: dict[str, int]
     """by record class"""
@@ -92,6 +95,11 @@ class _StepFailedError(Exception):
         self.index = index
 
 
+class _TimerFailedError(Exception):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
 class Processor:
     """Owns one state partition of one stage.
 
@@ -117,6 +125,8 @@ class Processor:
         self._cached_states = cached_states
         self._slots: dict[str, _Slot] = {}
         self._batch = 0
+        self._stuck: set[str] = set()
+        """keys whose timers failed; they are tried again by the next processor"""
         self._claim = store.claim(stage.name, partition)
 
     @property
@@ -143,16 +153,24 @@ class Processor:
             try:
                 return self._process(topic, fresh, failed)
             except _StepFailedError as failure:
-                # States may be half changed: what is in memory is thrown away, and the batch is taken again.
                 failed.add(failure.index)
-                self._slots.clear()
+            except _TimerFailedError as failure:
+                self._stuck.add(failure.key)
+            # States may be half changed: what is in memory is thrown away, and the batch is taken again.
+            self._slots.clear()
 
     def fire_timers(self, until: float) -> BatchResult:
         """Fires the timers due by ``until`` (Unix seconds), as the clock does when no event comes."""
-        run = _Run(self)
-        run.load((), until)
-        run.fire(until)
-        return run.commit({}, 0)
+        while True:
+            run = _Run(self)
+            run.load((), until)
+            try:
+                run.fire(until)
+            except _TimerFailedError as failure:
+                self._stuck.add(failure.key)
+                self._slots.clear()
+                continue
+            return run.commit({}, 0)
 
     def _process(self, topic: str, records: Sequence[tuple[int, bytes]], failed: set[int]) -> BatchResult:
         run = _Run(self)
@@ -288,10 +306,14 @@ class _Run:
         while heap and heap[0][0] <= until:
             due, key = heappop(heap)
             slot = self._owner._slots[key]
-            if slot.due != due:
+            if slot.due != due or key in self._owner._stuck:
                 continue
             self.touch(key)
-            stage.fire(key, slot.state, due, self.effects)
+            try:
+                stage.fire(key, slot.state, due, self.effects)
+            except Exception as error:
+                _log.exception("timer failed", stage=stage.name, error=type(error).__name__, exc_info=False)
+                raise _TimerFailedError(key) from error
             slot.due = None
             self.note_due(key, slot)
 
@@ -337,6 +359,7 @@ class _Run:
         self._evict()
         return BatchResult(
             stage=owner._stage.name,
+            touched=len(self._touched),
             received=received,
             applied=_by_class(self.applied),
             duplicate=_by_class(self.duplicate),

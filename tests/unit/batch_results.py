@@ -28,6 +28,7 @@ def batch(
     """Seven events: 5 visits (3 applied, 2 duplicate), 1 late ticket, 1 dead letter; one trigger alert."""
     return BatchResult(
         stage=stage,
+        touched=3,
         received=6 + len(dead_letters),
         applied={"WebVisit": 3},
         duplicate={"WebVisit": 2},

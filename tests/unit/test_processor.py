@@ -70,6 +70,8 @@ class Recorder:
     def fire(self, key: str, state: Seen, until: float, effects: Effects) -> None:
         for name, due in sorted(state.timers.items(), key=lambda timer: (timer[1], timer[0])):
             if due <= until:
+                if key == "stuck":
+                    raise RuntimeError("a bug")
                 del state.timers[name]
                 state.fired.append(due)
                 effects.alerts.append(_said(f"{key} fired {name} with {sorted(state.ids)}", due))
@@ -195,6 +197,25 @@ def test_an_event_that_the_program_fails_on_is_dead_lettered_and_the_rest_goes_o
     assert [(letter.offset, letter.reason) for letter in store.dead_letters] == [(1, "step_failed")]
     assert _ids(store, "a") == [1, 3]  # nothing of the failed step is left
     assert made.ledger.dead_lettered == 1
+
+
+def test_a_timer_that_the_program_fails_on_stops_nobody_else() -> None:
+    history: list[Event | bytes] = [
+        Event("a", 10.0, 1, timer_in=5.0),
+        Event("stuck", 10.0, 1, timer_in=5.0),
+        Event("b", 10.0, 1, timer_in=5.0),
+        Event("c", 20.0, 1),
+        Event("stuck", 21.0, 2),
+    ]
+    store, made = run(history, [3])
+    assert [text for text in store.outbox if "fired" in text] == [
+        "a fired t1 with [1]",
+        "b fired t1 with [1]",
+    ]
+    assert _ids(store, "stuck") == [1, 2]
+    assert made.ledger.applied == 5
+    made.fire_timers(100.0)
+    assert made.next_due() == 15.0  # kept, for a program that can fire it
 
 
 def test_a_dead_letter_says_where_and_keeps_the_event() -> None:
