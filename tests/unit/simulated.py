@@ -1,4 +1,4 @@
-"""A short simulated history for tests that need real-looking events: made once a session."""
+"""A short simulated history, for tests that need events as they are in life."""
 
 from __future__ import annotations
 
