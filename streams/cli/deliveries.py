@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
@@ -23,29 +23,13 @@ from rich.table import Table
 from schemas.errors import PlumblineError
 from schemas.settings import Settings
 from streams.alert_text import ID_DIGITS, alert_text
+from streams.cli.data_options import data_options
 from streams.delivery import operations
 from streams.delivery.egress import EgressRefused, read_destination
 from streams.delivery.operations import Delivery, EndpointState
 from streams.delivery.schema import STATES, connect
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
-
-F = TypeVar("F", bound=Callable[..., None])
-
-
-def _file_options(function: F) -> F:
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="JSON, for machines."),
-        click.option("--data-dir", type=click.Path(path_type=Path), help="The service's data directory."),
-        click.option(
-            "--settings",
-            "settings_path",
-            type=click.Path(path_type=Path),
-            help="The service's settings file.",
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 @contextmanager
@@ -61,7 +45,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@_file_options
+@data_options
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Several: any of them.")
 @click.option("--endpoint", help="Only to this endpoint.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
@@ -87,7 +71,7 @@ def list_(
 
 
 @command.command(name="show")
-@_file_options
+@data_options
 @click.argument("alert_id", metavar="ID")
 def show(settings_path: Path | None, data_dir: Path | None, as_json: bool, alert_id: str) -> None:
     """Show the alert whose id begins with ID, and where it went."""
@@ -110,7 +94,7 @@ def show(settings_path: Path | None, data_dir: Path | None, as_json: bool, alert
 
 
 @command.command(name="retry")
-@_file_options
+@data_options
 @click.argument("alert_id", metavar="[ID]", required=False)
 @click.option("--endpoint", help="Only at this endpoint.")
 @click.option("--dead", is_flag=True, help="All dead deliveries of --endpoint.")
@@ -149,7 +133,7 @@ def retry(
 
 
 @command.command(name="enable")
-@_file_options
+@data_options
 @click.argument("endpoint")
 def enable(settings_path: Path | None, data_dir: Path | None, as_json: bool, endpoint: str) -> None:
     """Let ENDPOINT go on after it was disabled (by 410 Gone, or by hand) or asked for a pause."""
@@ -162,7 +146,7 @@ def enable(settings_path: Path | None, data_dir: Path | None, as_json: bool, end
 
 
 @command.command(name="disable")
-@_file_options
+@data_options
 @click.argument("endpoint")
 @click.option("--because", default="by hand", show_default=True, help="Shown wherever it is said.")
 def disable(
@@ -178,7 +162,7 @@ def disable(
 
 
 @command.command(name="endpoints")
-@_file_options
+@data_options
 def endpoints(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """List the endpoints, their state and what waits for them."""
     settings = load_settings(settings_path) if settings_path is not None or data_dir is None else None

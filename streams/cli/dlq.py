@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import msgspec
@@ -14,25 +13,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from schemas.errors import PlumblineError
+from streams.cli.data_options import data_options
 from streams.dead_letters import Reject, read_rejects, reject_of
 from streams.settings_file import load_settings
 from streams.stores.sqlite import open_database, read_dead_letters
 from streams.terminal_text import printable
 
-F = TypeVar("F", bound=Callable[..., None])
-
-
-def _source_options(function: F) -> F:
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
-        click.option("--data-dir", type=click.Path(path_type=Path), help="A service's data directory."),
-        click.option(
-            "--settings", "settings_path", type=click.Path(path_type=Path), help="Its settings file."
-        ),
-        click.option("--file", "file", type=click.Path(path_type=Path), help="A replay's rejects file."),
-    ):
-        function = option(function)
-    return function
+_file_option = click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path),
+    help="A replay's rejects file, instead of a service's data.",
+)
 
 
 @click.group(name="dlq")
@@ -41,7 +33,8 @@ def command() -> None:
 
 
 @command.command(name="list")
-@_source_options
+@data_options
+@_file_option
 @click.option("--reason", help="Only those with this reason code.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
 def list_(
@@ -74,7 +67,8 @@ def list_(
 
 
 @command.command(name="show")
-@_source_options
+@data_options
+@_file_option
 @click.argument("offset", type=int)
 def show(
     file: Path | None, settings_path: Path | None, data_dir: Path | None, as_json: bool, offset: int

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
@@ -17,6 +16,7 @@ from detectors.catalogue import signals
 from schemas.alerts import Alert
 from schemas.settings import Settings
 from streams.alert_text import alert_text
+from streams.cli.data_options import data_options
 from streams.cli.drift_chart import chart_lines
 from streams.serving.alert_archive import Wanted, newest_alerts
 from streams.serving.database import Database
@@ -32,23 +32,6 @@ INDENT = "  "
 WIDE = 84
 """Columns that the whole table needs."""
 
-F = TypeVar("F", bound=Callable[..., None])
-
-
-def _file_options(function: F) -> F:
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="JSON, for machines."),
-        click.option("--data-dir", type=click.Path(path_type=Path), help="The service's data directory."),
-        click.option(
-            "--settings",
-            "settings_path",
-            type=click.Path(path_type=Path),
-            help="The service's settings file.",
-        ),
-    ):
-        function = option(function)
-    return function
-
 
 @click.group(name="drift")
 def command() -> None:
@@ -56,7 +39,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@_file_options
+@data_options
 def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """List the verdicts of all signals, what drifts first."""
     verdicts, _ = _read(load_settings(settings_path), data_dir, None)
@@ -73,7 +56,7 @@ def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> N
 @command.command(name="show")
 @click.argument("signal")
 @click.option("--segment", default="all", show_default=True, help="As the list names it.")
-@_file_options
+@data_options
 def show(signal: str, segment: str, settings_path: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """Show what SIGNAL says of one segment: numbers, words and history."""
     settings = load_settings(settings_path)
