@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import get_args
 
-import pytest
-
 from detectors.scoring import Reason
 from streams.web.api import DEFAULT_LIMIT, MAX_LIMIT, api_routes
+from tests.services.programs import program
 from tests.unit.serving_world import GOOD, NOW, World, get, served
 
 DOC = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 EXAMPLES = re.findall(r"```sh\n(.*?)```", DOC, flags=re.DOTALL)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_examples_answer(tmp_path: Path) -> None:
+    program("curl", package="curl")
     assert len(EXAMPLES) == 5
     world = World(tmp_path)
     world.put(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 from pathlib import Path
-
-import pytest
 
 from streams.gateway.batch import MAX_EVENTS
 from streams.gateway.events import BODY_TIMEOUT_S
+from tests.services.programs import program
 from tests.unit.gateway_service import serve
 from tests.unit.test_malformed_events import REASONS
 
@@ -19,8 +17,8 @@ DOC = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
 EXAMPLES = re.findall(r"```sh\n(.*?)```\s+```json\n(.*?)```", DOC, flags=re.DOTALL)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_each_example_answers_what_stands_below_it(tmp_path: Path) -> None:
+    program("curl", package="curl")
     assert len(EXAMPLES) == DOC.count("```sh") == 4
     async with serve(tmp_path / "log") as service:
         for command, expected in EXAMPLES:

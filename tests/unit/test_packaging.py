@@ -180,7 +180,7 @@ def test_missing_programs_are_named_and_fail_in_ci_alone(tmp_path, ci, returncod
     done = run_setup("services", cwd=tmp_path, PATH=str(tools), CI=ci)
     assert done.returncode == returncode
     assert (
-        "apt-get install --no-install-recommends chromium chromium-driver docker-compose prometheus"
+        "apt-get install --no-install-recommends chromium chromium-driver curl docker-compose openssl prometheus"
         in done.stderr
     )
     assert done.stdout == ""
