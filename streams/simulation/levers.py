@@ -25,9 +25,6 @@ class Levers:
     def ends(self, plant: Plant) -> int | None:
         return None if plant.end is None else self._calendar.at_share(plant.end)
 
-    def pulled(self, lever: Lever) -> bool:
-        return lever in self._pulled
-
     def profile(self, plant: Plant, at: Floats) -> Floats:
         """The plant's own factor at the times ``at`` (Unix seconds), whatever the segment."""
         begun = at - self.starts(plant)
