@@ -30,6 +30,7 @@ from streams.delivery.dispatcher import Dispatcher
 from streams.gateway.auth import protect
 from streams.gateway.events import GatewayDeps, make_gateway_routes
 from streams.gateway.server import make_runner
+from streams.gateway.sink import LogSink
 from streams.log import EventLog
 from streams.metrics import CONTENT_TYPE, Metrics
 from streams.pipeline import Pipeline
@@ -235,8 +236,7 @@ class EmbeddedService:
 
         deps = GatewayDeps(
             settings=self.settings,
-            append=append,
-            lag=lambda: self._engine.lag,
+            sink=LogSink(append, lambda: self._engine.lag),
             answered=self.metrics.request_answered,
             now=self._now,
         )

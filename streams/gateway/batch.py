@@ -1,4 +1,4 @@
-"""From a request's body to the lines that the log keeps, and the events that it does not. Pure.
+"""From a request's body to the events that are kept, and those that are not. Pure.
 
 Rules:
 1. Every event becomes one line: the sender's own bytes, but for the line breaks of pretty-printed JSON.
@@ -15,6 +15,7 @@ import msgspec
 from schemas.errors import EventRefused, Problem
 from schemas.events import Limits, decode_event
 from streams.gateway.problem import RefusedEvent, RequestRefused
+from streams.gateway.sink import Accepted
 
 MAX_EVENTS = 50_000
 """Events in one request: bounds the size of an answer in which all of them are refused."""
@@ -71,10 +72,10 @@ def judge(
     may_write: Callable[[str], bool] | None,
     *,
     pause_bytes: int = 131_072,
-) -> Iterator[tuple[list[bytes], list[RefusedEvent]]]:
-    """(lines to keep, events refused), portion by portion of about ``pause_bytes``: the caller can do other things
+) -> Iterator[tuple[list[Accepted], list[RefusedEvent]]]:
+    """(events to keep, events refused), portion by portion of about ``pause_bytes``: the caller can do other things
     in between. ``may_write`` says whether the sender may write events of a source; None allows all."""
-    kept: list[bytes] = []
+    kept: list[Accepted] = []
     refused: list[RefusedEvent] = []
     size = 0
     for index, line in events:
@@ -82,7 +83,7 @@ def judge(
             event = decode_event(line, limits, now)
             if may_write is not None and not may_write(event.source):
                 raise EventRefused(_SOURCE_NOT_ALLOWED)
-            kept.append(line)
+            kept.append(Accepted(event.topic, event.subject, line))
         except EventRefused as error:
             refused.append(_refusal(index, line, error.problem, limits))
         size += len(line) + 100

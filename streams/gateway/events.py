@@ -3,8 +3,9 @@
 Rules:
 1. 202 means that all events of the request are durable, 207 that those not listed as rejected are. Nothing else keeps
    an event.
-2. What is refused is refused before the log is written; the good events of a batch are appended together.
-3. A sender that may come back later is told when: 429 while too many events wait, 503 while the log can't be written.
+2. What is refused is refused before anything is written; the good events of a batch are kept together, by the sink
+   (streams/gateway/sink.py).
+3. A sender that may come back later is told when: 429 while too many events wait, 503 while none can be kept.
 4. Big batches are decoded in portions, so that other requests are answered in between.
 
 Reference: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -25,10 +26,9 @@ from streams.gateway.auth import EVENTS_PATH, GRANT
 from streams.gateway.batch import FORMS, Form, judge, split
 from streams.gateway.body import defer_continue, read_body
 from streams.gateway.problem import Answered, RefusedEvent, RequestRefused, accepted
-from streams.log import LogUnwritable
+from streams.gateway.sink import Accepted, EventSink, NotKept
 
 RETRY_WHEN_BEHIND_S = 5
-RETRY_WHEN_UNWRITABLE_S = 30
 BODY_TIMEOUT_S = 30.0
 MAX_BODIES = 64
 """Requests whose bodies are in memory at one time."""
@@ -44,10 +44,8 @@ class GatewayDeps:
     """What the gateway works with."""
 
     settings: Settings
-    append: Callable[[Sequence[bytes]], int]
-    """makes lines durable (EventLog.append); called in a thread; raises LogUnwritable"""
-    lag: Callable[[], int]
-    """events that are durable and not processed yet"""
+    sink: EventSink
+    """where accepted events go"""
     answered: Answered = _tell_nobody
     now: Callable[[], float] = time.time
     """Unix seconds"""
@@ -82,7 +80,7 @@ class _Gateway:
     async def _take(self, request: web.Request) -> tuple[int, list[RefusedEvent]]:
         form = _form_of(request)
         settings = self._deps.settings
-        if self._deps.lag() > settings.max_lag_events or self._bodies >= MAX_BODIES:
+        if self._deps.sink.waiting() > settings.max_lag_events or self._bodies >= MAX_BODIES:
             raise RequestRefused(
                 429,
                 "too_many_waiting",
@@ -103,9 +101,9 @@ class _Gateway:
 
     async def _judge(
         self, request: web.Request, events: list[tuple[int, bytes]]
-    ) -> tuple[list[bytes], list[RefusedEvent]]:
+    ) -> tuple[list[Accepted], list[RefusedEvent]]:
         grant = request.get(GRANT)
-        kept: list[bytes] = []
+        kept: list[Accepted] = []
         refused: list[RefusedEvent] = []
         portions = judge(
             events,
@@ -119,16 +117,16 @@ class _Gateway:
             await asyncio.sleep(0)
         return kept, refused
 
-    async def _keep(self, lines: list[bytes]) -> None:
+    async def _keep(self, events: list[Accepted]) -> None:
         try:
-            await asyncio.to_thread(self._deps.append, lines)
-        except LogUnwritable as error:
+            await self._deps.sink.keep(events)
+        except NotKept as error:
             raise RequestRefused(
                 503,
-                "log_unwritable",
-                "the events could not be made durable; none was kept",
-                remedy="send the same again after the seconds in Retry-After; the service's log says what is wrong",
-                headers={hdrs.RETRY_AFTER: str(RETRY_WHEN_UNWRITABLE_S)},
+                error.code,
+                error.what,
+                remedy=error.remedy,
+                headers={hdrs.RETRY_AFTER: str(error.retry_after_s)},
             ) from error
 
 

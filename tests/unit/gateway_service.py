@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from schemas.settings import Settings
-from streams.gateway import GatewayDeps, make_gateway_routes, make_runner, protect
+from streams.gateway import EventSink, GatewayDeps, LogSink, make_gateway_routes, make_runner, protect
 from streams.log import EventLog
 
 NOW = 1_793_000_000.0  # 2026-10-26, as all times in these tests
@@ -75,6 +75,7 @@ async def serve(
     settings: Settings | None = None,
     *,
     append: Callable[[Sequence[bytes]], int] | None = None,
+    sink: EventSink | None = None,
     body_timeout_s: float = 30.0,
     idle_s: float = 75.0,
 ) -> AsyncIterator[Service]:
@@ -100,8 +101,7 @@ async def serve(
                 make_gateway_routes(
                     GatewayDeps(
                         settings,
-                        append=append or log.append,
-                        lag=lambda: service.lag,
+                        sink or LogSink(append or log.append, lambda: service.lag),
                         answered=answered,
                         now=lambda: NOW,
                         body_timeout_s=body_timeout_s,
