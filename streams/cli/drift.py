@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from schemas.settings import Settings
 from streams.alert_text import alert_text
 from streams.cli.data_options import data_options
 from streams.cli.drift_chart import chart_lines
-from streams.serving.alert_archive import Wanted, newest_alerts
-from streams.serving.database import Database
+from streams.serving.alert_archive import newest_alerts
+from streams.serving.contract import Wanted
 from streams.serving.drift_verdicts import verdict_views
+from streams.serving.sqlite import SqliteSource
 from streams.serving.views import VerdictView
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
@@ -100,13 +102,10 @@ def _table(rows: list[DriftRow], width: int) -> Table:
 def _read(
     settings: Settings, data_dir: Path | None, wanted: Wanted | None
 ) -> tuple[list[VerdictView], list[Alert]]:
-    database = Database((data_dir or settings.data_dir) / "plumbline.db")
-    try:
-        with database.snapshot() as db:
-            verdicts = verdict_views(db, signals(settings.drift))
-            return verdicts, newest_alerts(db, wanted, MAX_ALERTS) if wanted is not None else []
-    finally:
-        database.close()
+    source = SqliteSource((data_dir or settings.data_dir) / "plumbline.db")
+    with closing(source), source.snapshot() as snapshot:
+        verdicts = verdict_views(snapshot, signals(settings.drift))
+        return verdicts, newest_alerts(snapshot, wanted, MAX_ALERTS) if wanted is not None else []
 
 
 def _segment(written: str) -> str:

@@ -1,8 +1,7 @@
 """Reading for people: the lists, one account's reasons, alerts, verdicts and books, for the API, pages and commands."""
 
-from streams.serving.alert_archive import Wanted
+from streams.serving.contract import Unreadable, Wanted
 from streams.serving.cursors import CursorRefused
-from streams.serving.database import Unreadable
 from streams.serving.reading import Serving, UnknownVariant
 
 __all__ = ["CursorRefused", "Serving", "UnknownVariant", "Unreadable", "Wanted"]

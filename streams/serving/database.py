@@ -15,14 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.errors import PlumblineError
+from streams.serving.contract import Unreadable
 from streams.stores.sqlite import open_database
 
 MAX_IDLE = 8
-
-
-class Unreadable(PlumblineError):
-    """The store's file is not there, or can't be read now."""
 
 
 class Database:

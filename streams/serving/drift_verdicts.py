@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from detectors.drift import DriftStage
 from detectors.signals.contract import Signal, Verdict
 from schemas.alerts import moment
+from streams.serving.contract import Snapshot
 from streams.serving.views import PointView, VerdictView
 
 
-def verdict_views(db: sqlite3.Connection, signals: Sequence[Signal]) -> list[VerdictView]:
+def verdict_views(snapshot: Snapshot, signals: Sequence[Signal]) -> list[VerdictView]:
     """In the order of the catalogue; of each signal ``all`` first. Raises StateRefused."""
     stage = DriftStage(signals)
+    stored = snapshot.drift_states([signal.name for signal in signals])
     views: list[VerdictView] = []
     for signal in signals:
-        row = db.execute(
-            "SELECT state FROM states_drift WHERE partition = 0 AND key = ?", (signal.name,)
-        ).fetchone()
-        state = signal.new_state() if row is None else stage.decode_state(signal.name, row[0])
+        raw = stored.get(signal.name)
+        state = signal.new_state() if raw is None else stage.decode_state(signal.name, raw)
         views += [_view(signal.title, verdict) for verdict in stage.verdicts(signal.name, state)]
     return views
 

@@ -17,19 +17,17 @@ Rules:
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from detectors.account_state import AccountState, VariantState, decode_state, present
-from detectors.accounts import NOT_ACCOUNTS
 from detectors.scoring import CompiledVariant, Score
+from streams.serving.contract import Snapshot
 from streams.serving.versions import scoring_of
 from streams.serving.views import Order
 
 MIN_TRIGGER = 0.05
 """Points. What is below it would be shown as 0.0."""
-PARTITION = 0
 _SLACK = 1 + 1e-9
 """What rounding can take from a bound."""
 
@@ -59,7 +57,7 @@ class AccountLists:
 
     def __init__(
         self,
-        db: sqlite3.Connection,
+        snapshot: Snapshot,
         variant: CompiledVariant,
         now: float,
         stale_before: float,
@@ -67,7 +65,7 @@ class AccountLists:
         *,
         with_out: bool = True,
     ) -> None:
-        self._db = db
+        self._snapshot = snapshot
         self._variant = variant
         self._now = now
         self._stale_before = stale_before
@@ -79,7 +77,7 @@ class AccountLists:
         if not self._is_in_order():
             every = (
                 scored
-                for scored in self._score(self._all_states(), order)
+                for scored in self._score(self._snapshot.account_states(), order)
                 if is_listed(self._variant, scored.state) and self._wanted(scored, order)
             )
             return heapq.nsmallest(limit, every, key=_place)
@@ -88,22 +86,14 @@ class AccountLists:
         return heapq.nsmallest(limit, [*found, *stale], key=_place)
 
     def _is_in_order(self) -> bool:
-        row = self._db.execute(
-            "SELECT scoring FROM listed_under WHERE variant = ?", (self._variant.name,)
-        ).fetchone()
-        return row is not None and row[0] == scoring_of(self._variant)
+        return self._snapshot.listed_under(self._variant.name) == scoring_of(self._variant)
 
     def _by_rank(self, limit: int, others: Iterable[Scored]) -> list[Scored]:
         envelope_s = self._variant.envelope_s
         best = heapq.nlargest(limit, (scored.key for scored in others))
         heapq.heapify(best)
         found = []
-        rows = self._db.execute(
-            "SELECT l.account, l.rank, l.at, s.state FROM listings l CROSS JOIN states_accounts s"
-            " ON s.partition = ? AND s.key = l.account WHERE l.variant = ? ORDER BY l.rank DESC",
-            (PARTITION, self._variant.name),
-        )
-        for account, rank, at, raw in rows:
+        for account, rank, at, raw in self._snapshot.by_rank(self._variant.name):
             bound = _exp2(rank - self._now / envelope_s) * _SLACK
             if bound < MIN_TRIGGER or (len(best) == limit and bound < best[0]):
                 break
@@ -119,29 +109,9 @@ class AccountLists:
         # Who has no profile has no stored fit: it is that of an empty profile, the same for all of them.
         empty = self._variant.fit.judge({})
         without = empty.score if empty.out is None else -1.0
-        after = (self._after.key, self._after.account) if self._after is not None else (1e9, "")
-        select = (
-            "SELECT l.account, {fit}, l.at, s.state FROM listings l INDEXED BY listings_by_fit"
-            " CROSS JOIN states_accounts s"
-            " ON s.partition = ? AND s.key = l.account WHERE l.variant = ? AND {condition} ORDER BY {order}"
-        )
-        known = self._db.execute(
-            select.format(
-                fit="l.fit",
-                condition="l.fit <= ? AND NOT (l.fit = ? AND l.account <= ?)",
-                order="l.fit DESC, l.account",
-            ),
-            (PARTITION, self._variant.name, after[0], *after),
-        )
-        unknown = self._db.execute(
-            select.format(
-                fit="?", condition="l.fit IS NULL AND (? < ? OR (? = ? AND l.account > ?))", order="l.account"
-            ),
-            (without, PARTITION, self._variant.name, without, after[0], without, *after),
-        )
-        rows = heapq.merge(known, unknown, key=lambda row: (-row[1], row[0]))
+        after = None if self._after is None else (self._after.key, self._after.account)
         found: list[Scored] = []
-        for account, _, at, raw in rows:
+        for account, _, at, raw in self._snapshot.by_fit(self._variant.name, without, after):
             if len(found) == limit:
                 break
             if at >= self._stale_before:
@@ -167,17 +137,7 @@ class AccountLists:
     def _stale_states(self) -> Iterator[tuple[str, bytes]]:
         if self._stale_before == float("-inf"):
             return iter(())
-        return iter(
-            self._db.execute(
-                "SELECT l.account, s.state FROM listings l CROSS JOIN states_accounts s"
-                " ON s.partition = ? AND s.key = l.account WHERE l.variant = ? AND l.at < ?",
-                (PARTITION, self._variant.name, self._stale_before),
-            )
-        )
-
-    def _all_states(self) -> Iterator[tuple[str, bytes]]:
-        rows = self._db.execute("SELECT key, state FROM states_accounts WHERE partition = ?", (PARTITION,))
-        return ((key, raw) for key, raw in rows if not key.startswith(NOT_ACCOUNTS))
+        return self._snapshot.listed_before(self._variant.name, self._stale_before)
 
 
 def is_listed(variant: CompiledVariant, state: AccountState) -> bool:

@@ -1,8 +1,7 @@
 """Serving: what the store holds, as the shapes of views.py.
 
 Rules:
-1. It reads through connections of its own and holds nobody up (database.py). ``relist`` alone writes, in short
-   transactions.
+1. It reads from a source (contract.py) and holds nobody up. ``relist`` alone writes, in short transactions.
 2. All methods block: an async caller runs them in a thread. They may run in several threads at the same time.
 3. Each answer is made from one snapshot, as of ``now()``.
 """
@@ -27,12 +26,11 @@ from schemas.icp import ICP, AlertRules
 from schemas.settings import Settings
 from streams.serving import alert_archive, records
 from streams.serving.account_facts import account_view
-from streams.serving.alert_archive import Wanted
+from streams.serving.contract import Source, Wanted
 from streams.serving.cursors import read_cursor, write_cursor
-from streams.serving.database import Database
 from streams.serving.drift_verdicts import verdict_views
-from streams.serving.lists import PARTITION, AccountLists, Place, Scored
-from streams.serving.relisting import relist
+from streams.serving.lists import AccountLists, Place, Scored
+from streams.serving.sqlite import SqliteSource
 from streams.serving.standing import decision_now
 from streams.serving.timeline import MAX_ALERTS
 from streams.serving.versions import Versions
@@ -64,10 +62,13 @@ class _ListCursor(Struct, array_like=True):
 
 
 class Serving:
-    """``path``: the store's file. ``icps``: all versions of the ICP file. ``now``: the present in Unix seconds."""
+    """``source``: where to read, or the embedded store's file. ``icps``: all versions of the ICP file. ``now``: the present
+    in Unix seconds."""
 
-    def __init__(self, path: Path, icps: Sequence[ICP], settings: Settings, now: Callable[[], float]) -> None:
-        self._database = Database(path)
+    def __init__(
+        self, source: Source | Path, icps: Sequence[ICP], settings: Settings, now: Callable[[], float]
+    ) -> None:
+        self._source: Source = SqliteSource(source) if isinstance(source, Path) else source
         self._versions = Versions(icps, settings.late_after)
         self._signals = signals(settings.drift)
         self._now = now
@@ -107,8 +108,10 @@ class Serving:
             after = Place(place.as_of, place.key, place.account)
         icp = self._versions.in_force(now)
         chosen = icp.variants[0] if variant is None else self._variant(icp, variant)
-        with self._database.snapshot() as db:
-            lists = AccountLists(db, chosen, now, self._versions.stale_before(icp), after, with_out=with_out)
+        with self._source.snapshot() as snapshot:
+            lists = AccountLists(
+                snapshot, chosen, now, self._versions.stale_before(icp), after, with_out=with_out
+            )
             found = lists.first(order, limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         return AccountList(
@@ -127,74 +130,66 @@ class Serving:
         if account.startswith(NOT_ACCOUNTS):
             return None
         now = self._now()
-        with self._database.snapshot() as db:
-            row = db.execute(
-                "SELECT state FROM states_accounts WHERE partition = ? AND key = ?", (PARTITION, account)
-            ).fetchone()
-            if row is None:
+        with self._source.snapshot() as snapshot:
+            raw = snapshot.state(account)
+            if raw is None:
                 return None
-            alerts = alert_archive.newest_alerts(db, Wanted(account=account), MAX_ALERTS)
-        return account_view(account, decode_state(row[0]), self._versions.in_force(now), alerts, now)
+            alerts = alert_archive.newest_alerts(snapshot, Wanted(account=account), MAX_ALERTS)
+        return account_view(account, decode_state(raw), self._versions.in_force(now), alerts, now)
 
     def account_count(self) -> int:
-        with self._database.snapshot() as db:
-            return records.account_count(db)
+        with self._source.snapshot() as snapshot:
+            return snapshot.account_count()
 
     def alerts(self, wanted: Wanted, limit: int = 50, cursor: str | None = None) -> AlertPage:
         """Newest first, as they were sent. Raises CursorRefused."""
-        with self._database.snapshot() as db:
-            return alert_archive.alert_page(db, wanted, limit, cursor)
+        with self._source.snapshot() as snapshot:
+            return alert_archive.alert_page(snapshot, wanted, limit, cursor)
 
     def newest_alerts(self, wanted: Wanted, limit: int) -> list[Alert]:
-        with self._database.snapshot() as db:
-            return alert_archive.newest_alerts(db, wanted, limit)
+        with self._source.snapshot() as snapshot:
+            return alert_archive.newest_alerts(snapshot, wanted, limit)
 
     def alert(self, alert_id: str) -> bytes | None:
         """One alert as it was sent (JSON); None if there is none of this id."""
-        with self._database.snapshot() as db:
-            return alert_archive.alert_body(db, alert_id)
+        with self._source.snapshot() as snapshot:
+            return snapshot.alert(alert_id)
 
     def drift(self) -> list[VerdictView]:
-        with self._database.snapshot() as db:
-            return verdict_views(db, self._signals)
+        with self._source.snapshot() as snapshot:
+            return verdict_views(snapshot, self._signals)
 
     def ledger(self) -> LedgerView:
-        with self._database.snapshot() as db:
-            return records.ledger_view(db)
+        with self._source.snapshot() as snapshot:
+            return records.ledger_view(snapshot)
 
     def dead_letters(self, limit: int) -> list[DeadLetterView]:
-        with self._database.snapshot() as db:
-            return records.dead_letters(db, limit)
+        with self._source.snapshot() as snapshot:
+            return snapshot.dead_letters(limit)
 
     def books(self) -> BooksView:
         """The ledger, and counts of what came of it."""
-        with self._database.snapshot() as db:
-            return BooksView(
-                ledger=records.ledger_view(db),
-                accounts=records.account_count(db),
-                alerts=alert_archive.count_by_kind(db),
-                dead_letters=records.dead_letters_by_reason(db),
-                deliveries=records.deliveries_by_endpoint(db),
-            )
+        with self._source.snapshot() as snapshot:
+            return records.books_view(snapshot)
 
     def check(self) -> None:
         """Raises Unreadable or StateRefused unless the store can be read."""
-        with self._database.snapshot() as db:
-            db.execute("SELECT 1 FROM partitions LIMIT 1").fetchall()
+        with self._source.snapshot() as snapshot:
+            snapshot.progress("accounts")
 
     def relist(self) -> int | None:
-        """Brings the stored lists up to date with the ICP file (relisting.py); how many listings were written, None if
+        """Brings the stored lists up to date with the ICP file; how many listings were written, None if
         ``close`` broke it off.
 
         To be called, in a thread, when the service has started: at once without a change, else half a minute for
         each hundred thousand accounts. Lists are right before, during and after; it is what makes them quick.
         """
-        return relist(self._database.path, self._versions, self._now(), self._closing.wait)
+        return self._source.relist(self._versions, self._now(), self._closing.wait)
 
     def close(self) -> None:
         """Gives the connections back, and ends a ``relist`` that is under way within a chunk."""
         self._closing.set()
-        self._database.close()
+        self._source.close()
 
     def _variant(self, icp: CompiledICP, name: str) -> CompiledVariant:
         if name not in icp.by_name:

@@ -24,10 +24,11 @@ from detectors.compiled_icp import CompiledICP
 from detectors.effects import Listing
 from detectors.scoring import CompiledVariant
 from detectors.triggers import bound
-from streams.serving.lists import PARTITION, is_listed
+from streams.serving.lists import is_listed
 from streams.serving.versions import Versions, scoring_of
 from streams.stores.sqlite import open_database
 
+PARTITION = 0
 CHUNK = 1_000
 """States a transaction: about a tenth of a second, which is what a commit may have to wait."""
 PAUSE_S = 0.15

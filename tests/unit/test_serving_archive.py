@@ -14,6 +14,7 @@ from schemas.errors import StateRefused
 from streams.delivery.queue import Queue
 from streams.delivery.subscriptions import Route, Routed
 from streams.serving import CursorRefused, Unreadable, Wanted, alert_archive
+from streams.serving.sqlite import SqliteSnapshot
 from tests.unit.serving_world import DAY, GOOD, HOUR, NOW, World
 
 
@@ -111,7 +112,8 @@ def test_no_look_up_reads_the_whole_outbox(world: World, wanted: Wanted) -> None
             plans.extend(row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, values))
             return db.execute(statement, values)
 
-    alert_archive.alert_page(Recording(), wanted, 5, alert_archive.write_cursor([NOW, 3]))  # type: ignore[arg-type]
+    snapshot = SqliteSnapshot(Recording())  # type: ignore[arg-type]
+    alert_archive.alert_page(snapshot, wanted, 5, alert_archive.write_cursor([NOW, 3]))
     assert plans
     assert all("USING INDEX outbox_by_" in plan for plan in plans), plans
 
