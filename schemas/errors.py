@@ -75,3 +75,9 @@ class StateRefused(PlumblineError):
     """Stored state has a version that this program can't read and has no migration for."""
 
     exit_code = 4
+
+
+class StoreUnavailable(PlumblineError):
+    """The store can't be reached, or can't write now. What was sent to it may be in or not; ask it again later."""
+
+    exit_code = 5

@@ -20,7 +20,7 @@ from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
 from streams.processor import BatchResult, Processor
-from streams.stores.contract import Ledger, Store
+from streams.stores.contract import EmbeddedStore, Ledger
 
 EVENTS = "events"
 OBSERVATIONS = "observations"
@@ -39,7 +39,7 @@ class Pipeline:
 
     def __init__(
         self,
-        store: Store,
+        store: EmbeddedStore,
         icps: Sequence[ICP],
         settings: Settings,
         now: Callable[[], float] | None,
