@@ -121,6 +121,17 @@ class DriftSettings(Written):
     """Segments watched for each signal; the others together are `other`."""
 
 
+class DeadLetterSettings(Written):
+    """When a partition stops because too many of its events can't be used: after a bad deploy, say."""
+
+    window: Annotated[Whole, Field(ge=10, le=1_000_000)] = 1000
+    """How many of the newest events are looked at; all since the start while those are fewer."""
+    share: Annotated[Number, Field(gt=0, le=1)] = 0.5
+    """The partition stops when more than this share of them would be dead letters. 1 never stops it."""
+    min_count: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
+    """Fewer dead letters than this never stop it."""
+
+
 class Settings(Written):
     """One deployment."""
 
@@ -158,6 +169,8 @@ class Settings(Written):
     """Where webhooks may go."""
     drift: DriftSettings = DriftSettings()
     """How drift is judged."""
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    """When a partition stops because too many of its events can't be used."""
 
     @property
     def limits(self) -> Limits:

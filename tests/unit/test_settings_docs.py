@@ -25,6 +25,7 @@ SECTIONS = {
     "Each of `subscriptions`": "Subscription",
     "`egress`": "Egress",
     "`drift`": "DriftSettings",
+    "`dead_letters`": "DeadLetterSettings",
 }
 
 
