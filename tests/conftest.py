@@ -7,9 +7,10 @@ import os
 from hypothesis import settings
 
 from tests.services.chromium import chromium
+from tests.services.kafka import kafka, kafka_broker, shared_kafka_broker
 from tests.services.prometheus import prometheus
 
-__all__ = ["chromium", "prometheus"]
+__all__ = ["chromium", "kafka", "kafka_broker", "prometheus", "shared_kafka_broker"]
 
 # No deadline: the machine may be busy, and time is measured in bench/. In CI the same examples each time, so that a
 # failure there is about the change at hand; new ones are looked for on people's machines.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+from typing import Literal, NoReturn
 
 import pytest
 
@@ -18,7 +20,27 @@ def program(*names: str, package: str) -> str:
         found = shutil.which(name)
         if found is not None:
             return found
-    reason = f"{names[0]} is not installed; install it by: make services (Debian package {package})"
+    return missing(f"{names[0]} is not installed; install it by: make services (Debian package {package})")
+
+
+def missing(reason: str) -> NoReturn:
+    """Ends the test for want of a program."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def services_by() -> Literal["packages", "docker"]:
+    """How Kafka and Redis are started: from installed packages, or by testcontainers where there is a Docker daemon."""
+    chosen = os.environ.get("PLUMBLINE_TEST_SERVICES", "packages")
+    if chosen == "packages" or chosen == "docker":
+        return chosen
+    raise pytest.UsageError(f"PLUMBLINE_TEST_SERVICES is `{chosen}`; it can be packages or docker")
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.services.programs import program
+from tests.services.programs import free_port, program
 
 READY = b"Server is ready to receive web requests"
 START_LIMIT_S = 60
@@ -47,13 +46,6 @@ class Prometheus:
 StartPrometheus = Callable[..., Awaitable[Prometheus]]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _config(targets: Sequence[str], rules: Path | None) -> str:
     """JSON is YAML too."""
     return json.dumps(
@@ -70,7 +62,7 @@ async def _running(folder: Path, targets: Sequence[str], rules: Path | None) -> 
     binary = program("prometheus", package="prometheus")
     config = folder / "prometheus.yml"
     config.write_text(_config(targets, rules))
-    port = _free_port()
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         binary,
         f"--config.file={config}",

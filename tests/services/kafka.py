@@ -1,0 +1,347 @@
+"""A real Apache Kafka: one broker (KRaft, combined node) for all tests of a run, kept apart by topic prefix.
+
+Two ways to get it, chosen by PLUMBLINE_TEST_SERVICES: `packages` (the default) starts a Java process from the jars that
+`make services` keeps in the user's cache; `docker` starts the image apache/kafka by testcontainers.
+
+Rules: everything listens on loopback; no topic is made by accident (no automatic creation); a broker that a test kills,
+freezes or restarts is its own (``kafka_broker``), and it comes back on the same port with the same data; what a test
+started ends with it, whatever happens in it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tests.services.programs import free_port, missing, program, services_by
+
+VERSION = "4.2.0"
+JARS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plumbline" / f"kafka-{VERSION}"
+START_LIMIT_S = 90
+READY = "Kafka Server started"
+LOGGING = """
+rootLogger.level=WARN
+rootLogger.appenderRef.stdout.ref=STDOUT
+appender.stdout.type=Console
+appender.stdout.name=STDOUT
+appender.stdout.layout.type=PatternLayout
+appender.stdout.layout.pattern=%d %p %c %m%n
+logger.server.name=kafka.server.KafkaRaftServer
+logger.server.level=INFO
+"""
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # Small and quick to start; the session of a dead consumer may be short, so that tests need not wait long.
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "log.cleaner.dedupe.buffer.size": "4194304",
+    "message.max.bytes": "20000000",
+    "num.io.threads": "4",
+    "num.network.threads": "2",
+}
+
+
+class Broker(Protocol):
+    """A broker that can be put through what brokers go through."""
+
+    bootstrap: str
+    """host:port"""
+
+    def start(self) -> None:
+        """Starts it, again after ``kill`` or ``stop``; returns when it takes requests."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it in order."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        ...
+
+    def freeze(self) -> None:
+        """Holds it still, connections open, until ``thaw``."""
+        ...
+
+    def thaw(self) -> None: ...
+
+
+class PackagedBroker:
+    """A Java process over a folder of its own. ``settings`` are added to the broker's properties; ``listener`` is what
+    clients connect to (PLAINTEXT, or what ``settings`` say of it: SSL, SASL_PLAINTEXT, SASL_SSL)."""
+
+    def __init__(
+        self, folder: Path, settings: dict[str, str] | None = None, *, listener: str = "PLAINTEXT"
+    ) -> None:
+        self._java = program("java", package="default-jre-headless")
+        if not JARS.is_dir():
+            missing(f"Apache Kafka {VERSION} is not in {JARS}; get it by: make services")
+        self._folder = folder
+        port, controller = free_port(), free_port()
+        self.bootstrap = f"127.0.0.1:{port}"
+        properties = {
+            **SETTINGS,
+            "listeners": f"{listener}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"{listener}://127.0.0.1:{port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": str(folder / "data"),
+            "inter.broker.listener.name": listener,
+            "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{listener}:{listener}",
+            **(settings or {}),
+        }
+        self._properties = folder / "server.properties"
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+        (folder / "log4j2.properties").write_text(LOGGING)
+        self._output = folder / "output.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        cluster = secrets.token_urlsafe(16)  # base64 of 16 bytes, which may not begin with a dash
+        formatted = subprocess.run(
+            self._command(
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id=A{cluster[1:]}",
+                f"--config={self._properties}",
+            ),
+            capture_output=True,
+            check=False,
+            timeout=START_LIMIT_S,
+        )
+        if formatted.returncode:
+            raise AssertionError(
+                f"Kafka's folder could not be made:\n{formatted.stdout.decode()}{formatted.stderr.decode()}"
+            )
+
+    def _command(self, main: str, *arguments: str) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
+        # Server and tests share few cores: the quick compiler and one collector thread start soonest.
+        machine = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        return [self._java, *machine, logging, "-cp", f"{JARS}/*", main, *arguments]
+
+    def start(self) -> None:
+        assert self._process is None, "it runs already"
+        with self._output.open("ab") as output:
+            begun = output.tell()
+            self._process = subprocess.Popen(
+                self._command("kafka.Kafka", str(self._properties)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for pytest, which then ends it
+            )
+        deadline = time.monotonic() + START_LIMIT_S
+        while READY not in (said := self._output.read_bytes()[begun:].decode(errors="replace")):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"Kafka did not start:\n{said}")
+            time.sleep(0.05)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(number)
+            process.wait(START_LIMIT_S)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+class ContainerBroker:
+    """The image apache/kafka, its port on loopback."""
+
+    def __init__(self) -> None:
+        from testcontainers.core.container import DockerContainer  # asks for a Docker daemon when it is used
+
+        port = free_port()
+        self.bootstrap = f"127.0.0.1:{port}"
+        properties = {
+            **SETTINGS,
+            "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "controller.quorum.voters": "1@localhost:9093",
+        }
+        self._container = DockerContainer(f"apache/kafka:{VERSION}").with_kwargs(
+            ports={"9092/tcp": ("127.0.0.1", port)}
+        )
+        for name, value in properties.items():
+            self._container.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
+        self._running: Any = None
+
+    def start(self) -> None:
+        begun = int(time.time())
+        if self._running is None:
+            self._running = self._container.start().get_wrapped_container()
+        else:
+            self._running.start()
+        deadline = time.monotonic() + START_LIMIT_S
+        while READY not in (said := self._running.logs(since=begun).decode(errors="replace")):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Kafka did not start:\n{said}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._running.stop()
+
+    def kill(self) -> None:
+        self._running.kill()
+
+    def freeze(self) -> None:
+        self._running.pause()
+
+    def thaw(self) -> None:
+        self._running.unpause()
+
+    def remove(self) -> None:
+        self._container.stop()
+
+
+@contextmanager
+def running_broker() -> Iterator[Broker]:
+    """A started broker, ended and removed at the end of the block."""
+    if services_by() == "docker":
+        container = ContainerBroker()
+        try:
+            container.start()
+            yield container
+        finally:
+            container.remove()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-kafka-"))
+    try:
+        process = PackagedBroker(folder)
+        try:
+            process.start()
+            yield process
+        finally:
+            process.kill()
+    finally:
+        shutil.rmtree(folder)
+
+
+class Kafka:
+    """What a test sees of the shared broker: topics whose names begin with ``prefix``, which is its own."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+
+    async def create(self, *topics: str, partitions: int) -> None:
+        """Makes topics; the prefix is put in front."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            await admin.create_topics([NewTopic(self.prefix + topic, partitions, 1) for topic in topics])
+        finally:
+            await admin.close()
+
+    async def produce(
+        self,
+        topic: str,
+        records: Iterable[tuple[str, bytes]],
+        *,
+        timestamp_ms: Callable[[int], int] | None = None,
+    ) -> None:
+        """Writes (key, value) in order; returns when the broker has them. ``timestamp_ms`` of the n-th record."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5, acks="all")
+        await producer.start()
+        try:
+            for number, (key, value) in enumerate(records):
+                await producer.send(
+                    self.prefix + topic,
+                    value,
+                    key=key.encode(),
+                    timestamp_ms=None if timestamp_ms is None else timestamp_ms(number),
+                )
+        finally:
+            await producer.stop()
+
+    async def read(self, topic: str) -> list[Any]:
+        """All records of a topic as of now: aiokafka's ConsumerRecord, partition by partition."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            name = self.prefix + topic
+            partitions = [
+                TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()
+            ]
+            if not partitions:  # not in the metadata of a consumer that follows no topic
+                await consumer._client.add_topic(name)
+                await consumer._client.force_metadata_update()
+                partitions = [
+                    TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()
+                ]
+            ends = {tp: end for tp, end in (await consumer.end_offsets(partitions)).items() if end}
+            found: dict[TopicPartition, list[Any]] = {tp: [] for tp in partitions}
+            consumer.assign(list(ends))
+            if ends:
+                await consumer.seek_to_beginning(*ends)
+            while ends:
+                for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                    found[tp].extend(records)
+                ends = {tp: end for tp, end in ends.items() if await consumer.position(tp) < end}
+            return [record for tp in partitions for record in found[tp]]
+        finally:
+            await consumer.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_kafka_broker() -> Iterator[Broker]:
+    with running_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka_broker() -> Iterator[Broker]:
+    """A broker of the test's own, which it may kill, freeze and start again."""
+    with running_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+async def kafka(shared_kafka_broker: Broker) -> AsyncIterator[Kafka]:
+    """The shared broker; the topics that the test made are removed after it."""
+    mine = Kafka(shared_kafka_broker.bootstrap, f"t{secrets.token_hex(4)}.")
+    yield mine
+    admin = AIOKafkaAdminClient(bootstrap_servers=mine.bootstrap)
+    await admin.start()
+    try:
+        topics = [name for name in await admin.list_topics() if name.startswith(mine.prefix)]
+        if topics:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
