@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 from schemas.duration import DAY, HOUR, write_duration
 from schemas.events import Limits
 from schemas.file_positions import show_key
+from schemas.redis_settings import RedisSettings
 from schemas.settings_values import (
     BearerToken,
     Duration,
@@ -171,6 +172,9 @@ class Settings(Written):
     """How drift is judged."""
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     """When a partition stops because too many of its events can't be used."""
+
+    redis: RedisSettings = RedisSettings()
+    """Where state is kept in distributed mode."""
 
     @property
     def limits(self) -> Limits:

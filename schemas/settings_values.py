@@ -62,6 +62,17 @@ def _token(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _password(secret: SecretStr) -> SecretStr:
+    written = secret.get_secret_value()
+    if not 1 <= len(written) <= 1000 or not written.isprintable():
+        raise Misfit(
+            "a password is 1 to 1,000 characters in one line",
+            "write it, or env:NAME to take it from the environment",
+            code="password",
+        )
+    return secret
+
+
 def _webhook_secret(secret: SecretStr) -> SecretStr:
     prefix, _, encoded = secret.get_secret_value().partition("whsec_")
     try:
@@ -130,6 +141,7 @@ Glob = Annotated[str, Field(min_length=1, max_length=512)]
 
 Listen = Annotated[str, AfterValidator(_listen)]
 BearerToken = Annotated[SecretStr, AfterValidator(_token)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]

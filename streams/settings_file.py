@@ -27,6 +27,10 @@ from schemas.settings import Settings
 from schemas.yaml_file import read_yaml, validate_data
 from streams.written_file import read_written
 
+PASSWORDS = (("redis", "password"),)
+"""Secrets outside of lists."""
+PATHS = (("data_dir",), ("redis", "ca"), ("redis", "certificate"), ("redis", "key"))
+"""Paths outside of lists."""
 DEFAULT_FILE = Path("plumbline.yaml")
 PREFIX = "PLUMBLINE_"
 
@@ -137,7 +141,7 @@ def _settings(written: Any, positions: Positions, name: str, folder: Path, overr
 
 def _stand_in(part: str, variable: str) -> str:
     """A value in the place of a secret that is not there, so that the rest can be checked."""
-    return f"stands-in-for-a-token-{variable}" if part == "tokens" else "whsec_" + "A" * 32
+    return "whsec_" + "A" * 32 if part == "endpoints" else f"stands-in-for-a-secret-{variable}"
 
 
 def _from_environment() -> dict[str, Any]:
@@ -158,8 +162,12 @@ def _from_environment() -> dict[str, Any]:
 
 
 def _resolve_paths(written: dict[str, Any], folder: Path) -> None:
-    if isinstance(written.get("data_dir"), str):
-        written["data_dir"] = str(folder / written["data_dir"])
+    for *above, name in PATHS:
+        part: Any = written
+        for key in above:
+            part = part.get(key) if isinstance(part, dict) else {}
+        if isinstance(part, dict) and isinstance(part.get(name), str):
+            part[name] = str(folder / part[name])
     if isinstance(written.get("icp"), list):
         written["icp"] = [str(folder / one) if isinstance(one, str) else one for one in written["icp"]]
 
@@ -182,10 +190,14 @@ def _merge(into: dict[str, Any], overrides: Mapping[str, Any]) -> None:
 
 
 def _named(written: Any) -> Iterator[tuple[str, Place, str]]:
-    """(``tokens`` or ``endpoints``, path, variable) of each secret that is named by its variable."""
+    """(top setting, path, variable) of each secret that is named by its variable."""
     if not isinstance(written, dict):
         return
-    places: list[tuple[str, Place, Any]] = []
+    places: list[tuple[str, Place, Any]] = [
+        (part, (part, name), written[part].get(name))
+        for part, name in PASSWORDS
+        if isinstance(written.get(part), dict)
+    ]
     for part in ("tokens", "endpoints"):
         entries = written.get(part)
         for number, entry in enumerate(entries if isinstance(entries, list) else ()):
