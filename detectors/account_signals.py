@@ -2,27 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from detectors.account_state import AccountState, set_timer
+from detectors.account_state import AccountState, drop_timer, memory_of, present, set_timer
+from detectors.compiled_icp import CompiledICP
 from detectors.effects import Effects
+from detectors.signals.contract import Signal
+from schemas.icp import ICP
 from schemas.observations import Observation
 
 SIGNAL_TIMER = "signal"
 """Timers of signals are named ``signal:<signal>:<the signal's own name>``."""
 
+InForce = Callable[[float], CompiledICP]
+
 
 class Facts:
-    """``source``: the acquisition source as it stands, fixed or not."""
+    """What costs something is found when it is asked for. ``in_force``: the ICP version at a time."""
 
-    def __init__(self, account: str, state: AccountState, source: str) -> None:
+    __slots__ = ("_in_force", "_signal", "_state", "account")
+
+    def __init__(self, account: str, state: AccountState, signal: Signal, in_force: InForce) -> None:
         self.account = account
-        self.milestones: Mapping[str, float] = state.milestones
-        self.source = source
+        self._state = state
+        self._signal = signal
+        self._in_force = in_force
+
+    @property
+    def milestones(self) -> Mapping[str, float]:
+        return self._state.milestones
+
+    @property
+    def source(self) -> str:
+        """The acquisition source as it stands, fixed or not."""
+        state = self._state
+        if state.source:
+            return state.source
+        return self._in_force(state.now).acquisition.of_account(present(state), state.first_visit)
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        return present(self._state)
+
+    @property
+    def now(self) -> float:
+        return self._state.now
+
+    @property
+    def memory(self) -> Any:
+        if self._signal.memory is None:
+            raise TypeError(f"{self._signal.name} has no memory")
+        return memory_of(self._state, self._signal.name, self._signal.memory)
+
+    def icp(self, at: float) -> ICP:
+        return self._in_force(at).written
+
+    def fits(self, at: float) -> Mapping[str, float | None]:
+        attributes = present(self._state)
+        found: dict[str, float | None] = {}
+        for variant in self._in_force(at).variants:
+            fit = variant.fit.judge(attributes)
+            found[variant.name] = fit.score if fit.out is None else None
+        return found
+
+    def tenure_s(self, at: float) -> float | None:
+        state = self._state
+        began = state.milestones.get("signed_up")
+        if began is None:
+            since = state.attributes.get("customer_since")
+            began = _seconds_of(since[0]) if since is not None else None
+        return at - began if began is not None and began <= at else None
 
 
 class Output:
     """Observations go out, timers into the account's state."""
+
+    __slots__ = ("_account", "_effects", "_signal", "_state")
 
     def __init__(self, account: str, state: AccountState, signal: str, effects: Effects) -> None:
         self._account = account
@@ -31,7 +88,17 @@ class Output:
         self._effects = effects
 
     def observe(
-        self, measure: str, *, at: float, began: float, value: float, segments: Mapping[str, str]
+        self,
+        measure: str,
+        *,
+        at: float,
+        began: float,
+        value: float,
+        segments: Mapping[str, str],
+        stratum: str = "",
+        exposure: float = 1.0,
+        phrases: Sequence[str] = (),
+        tokens: Sequence[int] = (),
     ) -> None:
         self._effects.observations.append(
             Observation(
@@ -42,8 +109,26 @@ class Output:
                 value=value,
                 account=self._account,
                 segments=dict(segments),
+                stratum=stratum,
+                exposure=exposure,
+                phrases=list(phrases),
+                tokens=list(tokens),
             )
         )
 
     def set_timer(self, name: str, due: float) -> None:
         set_timer(self._state, f"{SIGNAL_TIMER}:{self._signal}:{name}", due, self._effects)
+
+    def drop_timer(self, name: str) -> None:
+        drop_timer(self._state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self._effects)
+
+
+def _seconds_of(written: object) -> float | None:
+    """Unix seconds of a time as profiles are checked to write it (RFC 3339); None for what is none."""
+    if not isinstance(written, str):
+        return None
+    try:
+        time = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return time.timestamp() if time.tzinfo is not None else None

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from detectors.acquisition import Statement
 from detectors.effects import Effects
@@ -20,7 +20,8 @@ from detectors.triggers import Cell
 from schemas.errors import StateRefused
 from schemas.events import MAX_ATTRIBUTES
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+"""2: memories of the drift signals. States of version 1 are read, and written as version 2."""
 MAX_SEEN = 512
 NEVER = -1.0
 _DIGEST = 8
@@ -68,16 +69,23 @@ class AccountState(Struct, array_like=True, dict=True):
     """timer -> Unix seconds at which it is due"""
     statements: list[Statement] = []
     """what the profile stated as its acquisition source, and when"""
+    memories: dict[str, Raw] = {}
+    """drift signal -> what its account half remembers, encoded; what was read is in ``memory_of``'s hands"""
 
+
+Memory = TypeVar("Memory", bound=Struct)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AccountState)
 _version_decoder = msgspec.msgpack.Decoder(list[Any])
 _HEAD = _encoder.encode(AccountState())[:2]
 """an array of so many, and the version as its first element"""
+_HEAD_OF_VERSION_1 = b"\x9c\x01"
 
 
 def encode_state(state: AccountState) -> bytes:
+    for signal, memory in state.__dict__.get("read", {}).items():
+        state.memories[signal] = Raw(_encoder.encode(memory))
     return _encoder.encode(state)
 
 
@@ -86,10 +94,14 @@ def decode_state(raw: bytes) -> AccountState:
     try:
         if raw[:2] == _HEAD:
             return _decoder.decode(raw)
+        if raw[:2] == _HEAD_OF_VERSION_1:  # all that it has not is empty
+            state = _decoder.decode(raw)
+            state.version = STATE_VERSION
+            return state
         version, *_ = _version_decoder.decode(raw)
     except ValueError:  # msgspec's errors are ValueErrors; so is a list without a first element
         version = STATE_VERSION
-    if version == STATE_VERSION:
+    if version in (1, STATE_VERSION):
         raise StateRefused(
             "a stored account state is damaged: it can't be read",
             remedy="restore the data directory from a backup, or start from an empty one and replay",
@@ -99,6 +111,26 @@ def decode_state(raw: bytes) -> AccountState:
         f"the stored account states have version {shown}; this program reads version {STATE_VERSION}",
         remedy="run the version of Plumbline that wrote them, or start from an empty data directory and replay",
     )
+
+
+def memory_of(state: AccountState, signal: str, kind: type[Memory]) -> Memory:
+    """What ``signal`` remembers of the account; a new one where it has seen nothing yet. It is read once, changed in place,
+    and written with the state. Raises StateRefused for one that is damaged or of another shape."""
+    read: dict[str, Any] | None = state.__dict__.get("read")
+    if read is None:
+        read = state.__dict__["read"] = {}
+    memory: Memory | None = read.get(signal)
+    if memory is None:
+        raw = state.memories.get(signal)
+        try:
+            memory = kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+        except ValueError:
+            raise StateRefused(
+                f"what {signal} remembers of an account is of another version, or damaged",
+                remedy="run the version of Plumbline that wrote it, or start from an empty data directory and replay",
+            ) from None
+        read[signal] = memory
+    return memory
 
 
 def is_news(state: AccountState, source: str, event_id: str) -> bool:

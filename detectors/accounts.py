@@ -53,6 +53,11 @@ class AccountStage:
         self._only = self._icps[0] if len(self._icps) == 1 else None
         self._starts = [icp.effective_from for icp in self._icps]
         self._signals = {signal.name: signal for signal in signals}
+        self._hearers: dict[type[Envelope], list[Signal]] = {}
+        """event class -> the signals that want to see its events"""
+        for signal in signals:
+            for event_class in signal.hears:
+                self._hearers.setdefault(event_class, []).append(signal)
 
     def in_force(self, at: float) -> CompiledICP:
         """The ICP version at ``at`` (Unix seconds)."""
@@ -78,6 +83,8 @@ class AccountStage:
         if in_order:
             state.now = at
         if ":" in account and account.startswith(NOT_ACCOUNTS):
+            if account.startswith(PRODUCT_PREFIX):
+                self._tell_signals(account, state, event, at, effects)
             return True
         icp = self._only or self.in_force(at)
         changed = False
@@ -92,6 +99,8 @@ class AccountStage:
         rules = icp.matcher.match(event)
         if rules or changed:
             self._react(account, state, icp, event, at, rules, changed, in_order, effects)
+        if type(event) in self._hearers:
+            self._tell_signals(account, state, event, at, effects)
         return True
 
     def finish(self, effects: Effects) -> None:
@@ -126,6 +135,17 @@ class AccountStage:
             state.now = max(state.now, due)
             kind, _, rest = name.partition(":")
             _TIMERS[kind](self, account, state, rest, due, effects)
+
+    def _tell_signals(
+        self, account: str, state: AccountState, event: Envelope, at: float, effects: Effects
+    ) -> None:
+        for signal in self._hearers.get(type(event), ()):
+            signal.on_event(
+                Facts(account, state, signal, self.in_force),
+                event,
+                at,
+                Output(account, state, signal.name, effects),
+            )
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit
@@ -208,7 +228,7 @@ class AccountStage:
         if isinstance(rule, TriggerRule) or not rule.gate(attributes):
             return
         if isinstance(rule, MilestoneRule):
-            self._reach(account, state, icp, rule.milestone, at, attributes, effects)
+            self._reach(account, state, icp, rule.milestone, at, effects)
         elif isinstance(rule, BlockerRule):
             self._block(state, rule.variant, rule.blocker, at, effects)
         else:
@@ -223,7 +243,6 @@ class AccountStage:
         icp: CompiledICP,
         milestone: Milestone,
         at: float,
-        attributes: Mapping[str, Any],
         effects: Effects,
     ) -> None:
         before = state.milestones.get(milestone)
@@ -237,9 +256,9 @@ class AccountStage:
                     name = _goal_timer(goal)
                     if before is None or name in state.timers:  # else it was said already
                         set_timer(state, name, at + goal.within, effects)
-        facts = self._facts(account, state, icp, attributes)
         for signal in self._signals.values():
             if milestone in signal.listens:
+                facts = Facts(account, state, signal, self.in_force)
                 signal.on_milestone(facts, milestone, Output(account, state, signal.name, effects))
 
     def _block(
@@ -331,14 +350,8 @@ class AccountStage:
         signal_name, _, name = rest.partition(":")
         signal = self._signals.get(signal_name)
         if signal is not None:
-            facts = self._facts(account, state, self.in_force(due), present(state))
+            facts = Facts(account, state, signal, self.in_force)
             signal.on_timer(facts, name, due, Output(account, state, signal_name, effects))
-
-    def _facts(
-        self, account: str, state: AccountState, icp: CompiledICP, attributes: Mapping[str, Any]
-    ) -> Facts:
-        source = state.source or icp.acquisition.of_account(attributes, state.first_visit)
-        return Facts(account, state, source)
 
 
 _TIMERS = {

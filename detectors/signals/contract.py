@@ -2,8 +2,8 @@
 
 A signal has two halves, which never meet in one process's memory:
 
-- the *account half* runs inside the account stage. It sees milestones of one account and its own timers, and emits
-  observations, each a mature fact;
+- the *account half* runs inside the account stage. It sees milestones and events of one account and its own timers, may
+  keep a small memory of that account, and emits observations, each a mature fact;
 - the *drift half* runs in the drift stage, keyed by the signal's name. It sees the observations of all accounts in the
   order of their maturing, and keeps verdicts by segment.
 
@@ -18,6 +18,8 @@ from typing import Any, Literal, Protocol, Self
 from msgspec import Struct
 
 from schemas.alerts import DriftAlert, Interval, Notice
+from schemas.events import Envelope
+from schemas.icp import ICP
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
@@ -28,7 +30,7 @@ ALL = "all"
 
 
 class AccountFacts(Protocol):
-    """What a signal may read of an account."""
+    """What a signal may read of an account. It is lent for one call: nothing of it may be kept."""
 
     @property
     def account(self) -> str: ...
@@ -43,15 +45,60 @@ class AccountFacts(Protocol):
         """milestone -> Unix seconds of its earliest event"""
         ...
 
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The profile as it is now; removed attributes are not in it."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """The account's own time, Unix seconds: its newest event or timer."""
+        ...
+
+    @property
+    def memory(self) -> Any:
+        """What this signal remembers of the account: an instance of its ``memory``, to be changed in place."""
+        ...
+
+    def icp(self, at: float) -> ICP:
+        """The version of the ICP file in force at ``at`` (Unix seconds)."""
+        ...
+
+    def fits(self, at: float) -> Mapping[str, float | None]:
+        """variant -> fit (0 to 100) of the profile as it is now, under the version in force at ``at``; None where the
+        screen puts the account out."""
+        ...
+
+    def tenure_s(self, at: float) -> float | None:
+        """Seconds from signing up, else from the profile's ``customer_since``, to ``at``; None where neither is known
+        (left-truncated), and before."""
+        ...
+
 
 class AccountOutput(Protocol):
     """Where the account half puts what it finds. Timer names are the signal's own; setting one again moves it."""
 
     def observe(
-        self, measure: str, *, at: float, began: float, value: float, segments: Mapping[str, str]
-    ) -> None: ...
+        self,
+        measure: str,
+        *,
+        at: float,
+        began: float,
+        value: float,
+        segments: Mapping[str, str],
+        stratum: str = "",
+        exposure: float = 1.0,
+        phrases: Sequence[str] = (),
+        tokens: Sequence[int] = (),
+    ) -> None:
+        """See schemas/observations.py for what each of them means."""
+        ...
 
     def set_timer(self, name: str, due: float) -> None: ...
+
+    def drop_timer(self, name: str) -> None:
+        """Does nothing where there is no such timer."""
+        ...
 
 
 class Point(Struct, array_like=True, gc=False):
@@ -89,10 +136,14 @@ class Signal(Protocol):
     name: str
     title: str
     """in words, for alerts and pages"""
-    needs: frozenset[str]
-    """event types without which the signal can't be judged"""
+    needs: Mapping[str, frozenset[str]]
+    """event type -> fields of its ``data`` without which the signal can't be judged (``attributes.x`` of a profile)"""
     listens: frozenset[str]
     """milestones that the account half wants to hear of"""
+    hears: frozenset[type[Envelope]]
+    """event classes that the account half wants to see"""
+    memory: type[Struct] | None
+    """what the account half remembers of one account: a Struct with defaults, array_like, bounded; None: nothing"""
 
     @classmethod
     def configured(cls, settings: DriftSettings, monitors: int) -> Self:
@@ -107,6 +158,12 @@ class Signal(Protocol):
 
     def on_milestone(self, facts: AccountFacts, milestone: str, output: AccountOutput) -> None:
         """Called when ``milestone`` is reached, and again if a late event moves it to an earlier time."""
+        ...
+
+    def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
+        """Called for each event of a class in ``hears``, once, after what it means for milestones and the profile was
+        taken in. ``at`` (Unix seconds) may be older than ``facts.now``: late events come like others. A release has the
+        product as its account."""
         ...
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None: ...

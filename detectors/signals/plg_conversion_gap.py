@@ -15,8 +15,10 @@ What counts:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from msgspec import Struct
 
 from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict, VerdictState
 from detectors.signals.plg_conversion_gap_judgement import (
@@ -34,6 +36,7 @@ from detectors.signals.weeks import week_start
 from schemas.alerts import DriftAlert, Notice
 from schemas.duration import DAY
 from schemas.errors import EventRefused, Problem
+from schemas.events import Envelope
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
@@ -61,8 +64,10 @@ class ConversionGap:
 
     name = SIGNAL
     title = "paid conversion of activated accounts"
-    needs = frozenset({"product.event"})
+    needs: Mapping[str, frozenset[str]] = {"product.event": frozenset({"name"})}
     listens = frozenset({"signed_up", "activated", "converted"})
+    hears: frozenset[type[Envelope]] = frozenset()
+    memory: type[Struct] | None = None
 
     def __init__(
         self,
@@ -138,6 +143,9 @@ class ConversionGap:
             self._tell(facts, output, ACTIVATION_SEEN, at, at, 1.0)
         elif milestone == "converted":
             self._tell(facts, output, CONVERSION_SEEN, at, at, 1.0)
+
+    def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
+        """Milestones are all that counts here."""
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None:
         signed_up, activated = facts.milestones.get("signed_up"), facts.milestones.get("activated")

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from detectors.account_state import (
     MAX_SEEN,
@@ -20,6 +21,7 @@ from detectors.account_state import (
     drop_timer,
     encode_state,
     is_news,
+    memory_of,
     merge_attributes,
     present,
     set_timer,
@@ -128,6 +130,38 @@ def test_a_new_state_stores_small() -> None:
     assert len(encode_state(AccountState())) < 40
 
 
+class _Memory(Struct, array_like=True):
+    count: int = 0
+
+
+def test_what_a_signal_remembers_is_stored_with_the_account() -> None:
+    state = AccountState()
+    memory_of(state, "a.signal", _Memory).count += 2
+    again = decode_state(encode_state(state))
+    memory_of(again, "a.signal", _Memory).count += 1
+    assert memory_of(decode_state(encode_state(again)), "a.signal", _Memory).count == 3
+    assert memory_of(again, "another", _Memory).count == 0
+
+
+def test_a_memory_of_another_shape_is_refused() -> None:
+    class Other(Struct, array_like=True):
+        count: str = ""
+
+    state = AccountState()
+    memory_of(state, "a.signal", Other).count = "five"
+    with pytest.raises(StateRefused, match=r"a\.signal"):
+        memory_of(decode_state(encode_state(state)), "a.signal", _Memory)
+
+
+def test_states_of_version_1_are_read_and_written_as_this_version() -> None:
+    state = merged([(1.0, {"a": "text"})])
+    state.milestones = {"signed_up": 1.0}
+    fields = msgspec.msgpack.decode(encode_state(state))
+    old = msgspec.msgpack.encode([1, *fields[1:12]])
+    assert decode_state(old) == state
+    assert encode_state(decode_state(old)) == encode_state(state)
+
+
 # What can't be read
 
 
@@ -138,7 +172,7 @@ def refused(raw: bytes) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("version", [0, 2, 127, 128, 255, 70_000, -1])
+@pytest.mark.parametrize("version", [0, 3, 127, 128, 255, 70_000, -1])
 def test_another_version_is_refused_with_its_number(version: int) -> None:
     said = refused(encode_state(AccountState(version=version)))
     assert f"version {version};" in said
@@ -146,8 +180,8 @@ def test_another_version_is_refused_with_its_number(version: int) -> None:
 
 
 def test_a_version_with_more_or_fewer_fields_is_refused_with_its_number() -> None:
-    for fields in ([2], [2] + [0] * 40):
-        assert "version 2;" in refused(msgspec.msgpack.encode(fields))
+    for fields in ([3], [3] + [0] * 40):
+        assert "version 3;" in refused(msgspec.msgpack.encode(fields))
 
 
 @pytest.mark.parametrize(
