@@ -108,6 +108,7 @@ class Output:
                 began=began,
                 value=value,
                 account=self._account,
+                known=self._effects.time,
                 segments=dict(segments),
                 stratum=stratum,
                 exposure=exposure,

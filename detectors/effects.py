@@ -37,3 +37,6 @@ class Effects(Struct):
     """the new places, put here at the end of a batch"""
     timers_changed: bool = False
     """set by a step that set or removed a timer; whoever runs the stage reads and resets it"""
+    time: float = 0.0
+    """how far the time of the state partition has come (Unix seconds), set by whoever runs the stage: what a step
+    observes is known from then on"""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any, Protocol
@@ -37,6 +37,9 @@ _log = structlog.get_logger()
 
 Decode = Callable[[bytes], tuple[str, float, Any]]
 """raw record -> (key, event time in Unix seconds, record); raises EventRefused"""
+
+_Place = Callable[[int], tuple[str, int]]
+"""index of a record in its batch -> (topic, offset), for a dead letter"""
 
 
 class Stage(Protocol):
@@ -128,6 +131,8 @@ class Processor:
         self._stuck: set[str] = set()
         """keys whose timers failed; they are tried again by the next processor"""
         self._claim = store.claim(stage.name, partition)
+        self._time = self._claim.watermark
+        """the newest event or timer so far; ahead of the watermark where the clock fired timers"""
 
     @property
     def claim(self) -> Claim:
@@ -147,11 +152,25 @@ class Processor:
         """Takes ``records`` (offset, body) of one topic in, in order. Those that were committed before are passed
         over. Raises Fenced when another owner has taken over; then nothing of the batch is in."""
         begin = self.next_offset(topic)
-        fresh = [record for record in records if record[0] >= begin]
+        offsets = [offset for offset, _ in records if offset >= begin]
+        bodies = [body for offset, body in records if offset >= begin]
+        reached = {topic: offsets[-1] + 1} if offsets else {}
+        return self._until_done(bodies, lambda index: (topic, offsets[index]), reached)
+
+    def process_merged(
+        self, records: Sequence[tuple[str, int, bytes]], offsets: Mapping[str, int]
+    ) -> BatchResult:
+        """Takes ``records`` (topic, offset, body) of several topics in, in this order, and commits ``offsets``: topic ->
+        offset of the next record to read. What was committed before has to be left out by the caller. Raises Fenced as
+        ``process`` does."""
+        bodies = [record[2] for record in records]
+        return self._until_done(bodies, lambda index: records[index][:2], dict(offsets))
+
+    def _until_done(self, bodies: Sequence[bytes], place: _Place, offsets: dict[str, int]) -> BatchResult:
         failed: set[int] = set()
         while True:
             try:
-                return self._process(topic, fresh, failed)
+                return self._process(bodies, place, offsets, failed)
             except _StepFailedError as failure:
                 failed.add(failure.index)
             except _TimerFailedError as failure:
@@ -172,29 +191,30 @@ class Processor:
                 continue
             return run.commit({}, 0)
 
-    def _process(self, topic: str, records: Sequence[tuple[int, bytes]], failed: set[int]) -> BatchResult:
+    def _process(
+        self, bodies: Sequence[bytes], place: _Place, offsets: dict[str, int], failed: set[int]
+    ) -> BatchResult:
         run = _Run(self)
-        for first in range(0, len(records), CHUNK):
-            self._step_through(run, topic, records[first : first + CHUNK], first, failed)
+        for first in range(0, len(bodies), CHUNK):
+            self._step_through(run, bodies[first : first + CHUNK], place, first, failed)
         run.fire(run.watermark)
-        offsets = {topic: records[-1][0] + 1} if records else {}
-        return run.commit(offsets, len(records))
+        return run.commit(offsets, len(bodies))
 
     def _step_through(
-        self, run: _Run, topic: str, records: Sequence[tuple[int, bytes]], first: int, failed: set[int]
+        self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
     ) -> None:
         """Takes a chunk of a batch in: decoded records are let go of while they are still in the processor's cache."""
         decode = self.decode
         decoded: list[tuple[int, str, float, Any]] = []
         watermark = until = run.watermark
-        for index, (offset, body) in enumerate(records, first):
+        for index, body in enumerate(bodies, first):
             if failed and index in failed:
-                run.reject(topic, offset, "step_failed", "the program failed on it", body)
+                run.reject(*place(index), "step_failed", "the program failed on it", body)
                 continue
             try:
                 key, at, record = decode(body)
             except EventRefused as error:
-                run.reject(topic, offset, error.problem.code, str(error.problem), body)
+                run.reject(*place(index), error.problem.code, str(error.problem), body)
                 continue
             decoded.append((index, key, at, record))
             if at > until:
@@ -213,6 +233,8 @@ class Processor:
                 too_late = at - self._late_after_s
                 if heap and heap[0][0] <= watermark:
                     run.fire(watermark)
+                if at > effects.time:
+                    effects.time = at
             if at < too_late:
                 late.append(type(record))
                 continue
@@ -247,7 +269,7 @@ class _Run:
         owner._batch += 1
         self.number = owner._batch
         self._touched: list[tuple[str, _Slot]] = []
-        self.effects = Effects()
+        self.effects = Effects(time=owner._time)
         self.heap: list[tuple[float, str]] = []
         self.watermark = owner._claim.watermark
         self._loaded_until = -inf
@@ -309,6 +331,8 @@ class _Run:
             if slot.due != due or key in self._owner._stuck:
                 continue
             self.touch(key)
+            if due > self.effects.time:
+                self.effects.time = due
             try:
                 stage.fire(key, slot.state, due, self.effects)
             except Exception as error:
@@ -351,6 +375,7 @@ class _Run:
         committed = owner._store.commit(owner._claim, commit)
         ended = time.perf_counter()
         owner._claim = committed.claim
+        owner._time = self.effects.time
         rows = committed.rows
         for key, slot in self._touched:
             slot.stored_due = slot.due

@@ -1,0 +1,305 @@
+"""The relay: publishes what commits left in the outgoing lists of the state partitions that this worker owns.
+
+Rules:
+1. At least once: a list is trimmed when the broker has answered for what is trimmed (acks=all, idempotent). Receivers
+   drop repeats: observations by (source partition, number), alerts by id, dead letters by key.
+2. In order: one batch a topic partition, and its answer, before the next one. So no observation is written before one
+   with a smaller number was, whatever fails between.
+3. A mark says what was so before the lists were read, and is written after what they held. It goes to every partition of
+   the observations topic; at most every ``MARK_EVERY_S``, and every ``CAUGHT_UP_EVERY_S`` when no event comes.
+4. Broker or store away: said once, tried again with a bounded backoff; the lists keep what waits. Nothing is lost by
+   cancelling ``run`` at any point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from math import inf
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerClosed
+from msgspec import Raw, Struct
+
+from schemas.errors import PlumblineError, StoreUnavailable
+from schemas.observations import decode_observation
+from streams.kafka.partitioning import partition_of
+from streams.kafka.wire import Headers, Mark, Sent, alert_key, dead_letter_record, encode_message
+from streams.stores.contract import OutgoingKind, RelayStore, decode_dead_letter
+
+AT_ONCE = 1000
+"""entries of a list read, published and trimmed at once"""
+MARK_EVERY_S = 1.0
+CAUGHT_UP_EVERY_S = 5.0
+FIRST_BACKOFF_S = 0.5
+LAST_BACKOFF_S = 15.0
+START_WITHIN_S = 15.0
+STOP_WITHIN_S = 5.0
+BATCH_BYTES = 262_144
+MARKED_STAGE = "accounts"
+KINDS: tuple[OutgoingKind, ...] = ("observations", "alerts", "dead_letters")
+
+_log = structlog.get_logger("plumbline.relay")
+
+_Owned = tuple[str, int]
+"""(stage, state partition)"""
+_Record = tuple[bytes | None, bytes, Headers]
+"""key, value, headers"""
+
+
+class RelayTopics(Struct, frozen=True, kw_only=True):
+    """Names as they are on the broker, prefix included."""
+
+    observations: str
+    alerts: str
+    dead_letters: str
+
+
+class _Standing(Struct, frozen=True):
+    """How far a partition has come: see ``Mark`` (streams/kafka/wire.py)."""
+
+    watermark: float = 0.0
+    caught_up: float = 0.0
+
+
+class _Partition:
+    def __init__(self, watermark: float) -> None:
+        self.standing = _Standing(watermark)
+        self.pending: set[OutgoingKind] = set(KINDS)
+        self.marked = _Standing()
+        self.marked_at = -inf
+
+
+class Relay:
+    """One for each worker. To be used within one event loop; ``own``, ``disown``, ``committed`` and ``caught_up`` at
+    any time, on its thread.
+
+    ``connection``: what aiokafka's clients need to reach the broker. ``call`` runs a blocking function on a thread that
+    may use the store. ``caught_up_every_s`` and ``mark_every_s``: see rule 3.
+    """
+
+    def __init__(
+        self,
+        store: RelayStore,
+        connection: Mapping[str, Any],
+        topics: RelayTopics,
+        *,
+        call: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+        now: Callable[[], float] = time.time,
+        mark_every_s: float = MARK_EVERY_S,
+        caught_up_every_s: float = CAUGHT_UP_EVERY_S,
+    ) -> None:
+        self._store = store
+        self._connection = connection
+        self._topics = topics
+        self._call = call
+        self._now = now
+        self._mark_every_s = mark_every_s
+        self._caught_up_every_s = caught_up_every_s
+        self._owned: dict[_Owned, _Partition] = {}
+        self._wake = asyncio.Event()
+        self._producer: AIOKafkaProducer | None = None
+
+    def own(self, stage: str, partition: int, watermark: float) -> None:
+        """From now on publishes for this state partition, what a former owner left first. ``watermark``: the claim's."""
+        self._owned[stage, partition] = _Partition(watermark)
+        self._wake.set()
+
+    def disown(self, stage: str, partition: int) -> None:
+        self._owned.pop((stage, partition), None)
+
+    def committed(
+        self, stage: str, partition: int, watermark: float, kinds: Collection[OutgoingKind] = KINDS
+    ) -> None:
+        """To be called after each commit: ``watermark`` is what it brought, ``kinds`` the lists in which it left
+        something."""
+        owned = self._owned.get((stage, partition))
+        if owned is not None:
+            owned.standing = _Standing(watermark, owned.standing.caught_up)
+            if kinds:
+                owned.pending.update(kinds)
+                self._wake.set()
+
+    def caught_up(self, stage: str, partition: int, moment: float) -> None:
+        """To be called when, at ``moment`` (Unix seconds, clock), all topics of the partition were read to their ends, no
+        timer was due and ``committed`` had been called for all of it."""
+        owned = self._owned.get((stage, partition))
+        if owned is not None:
+            owned.standing = _Standing(owned.standing.watermark, moment)
+
+    async def run(self) -> None:
+        """Publishes until it is cancelled."""
+        backoff = FIRST_BACKOFF_S
+        failed = False
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self.round()
+                except (KafkaError, OSError, TimeoutError, StoreUnavailable) as error:
+                    if not failed:
+                        _log.warning("relay_waits", error=type(error).__name__, tries_again_in_s=backoff)
+                    failed = True
+                    await self._end_producer()
+                    await asyncio.sleep(backoff)
+                    backoff = min(2 * backoff, LAST_BACKOFF_S)
+                    continue
+                if failed:
+                    _log.info("relay_goes_on")
+                failed, backoff = False, FIRST_BACKOFF_S
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._mark_every_s)
+        finally:
+            await self._end_producer()
+
+    async def round(self) -> None:
+        """Publishes what there is, then the marks that are due. Raises KafkaError, OSError, TimeoutError or
+        StoreUnavailable; then what is not published stays in the lists."""
+        marks: list[tuple[_Partition, int, _Standing]] = []
+        for (stage, number), owned in list(self._owned.items()):
+            standing = owned.standing
+            for kind in KINDS:
+                if kind in owned.pending:
+                    # Taken out before the list is read: what is committed meanwhile sets it again.
+                    owned.pending.discard(kind)
+                    try:
+                        await self._publish(stage, number, kind)
+                    except BaseException:
+                        owned.pending.add(kind)
+                        raise
+            if stage == MARKED_STAGE and self._mark_is_due(owned, standing):
+                marks.append((owned, number, standing))
+        if marks:
+            await self._mark(marks)
+
+    def _mark_is_due(self, owned: _Partition, standing: _Standing) -> bool:
+        since = time.monotonic() - owned.marked_at
+        if standing.watermark > owned.marked.watermark:
+            return since >= self._mark_every_s
+        return standing.caught_up > owned.marked.caught_up and since >= self._caught_up_every_s
+
+    async def _publish(self, stage: str, partition: int, kind: OutgoingKind) -> None:
+        while True:
+            entries = await self._call(self._store.outgoing, stage, partition, kind, 0, AT_ONCE)
+            if not entries:
+                return
+            producer = await self._started()
+            sending: dict[tuple[str, int], list[_Record]] = defaultdict(list)
+            for sequence, body in entries:
+                topic, key, value, headers = self._record(stage, partition, kind, sequence, body)
+                to = partition_of(key.decode(), await self._partitions(producer, topic))
+                sending[topic, to].append((key, value, headers))
+            await self._write(producer, sending)
+            await self._call(self._store.trim, stage, partition, kind, entries[-1][0])
+            if len(entries) < AT_ONCE:
+                return
+
+    def _record(
+        self, stage: str, partition: int, kind: OutgoingKind, sequence: int, body: bytes
+    ) -> tuple[str, bytes, bytes, Headers]:
+        """(topic, key, value, headers) of an entry of a list."""
+        if kind == "observations":
+            observation = decode_observation(body)
+            sent = Sent(
+                source=partition,
+                sequence=sequence,
+                known=observation.known,
+                sent=self._now(),
+                observation=Raw(body),
+            )
+            return self._topics.observations, observation.signal.encode(), encode_message(sent), ()
+        if kind == "alerts":
+            return self._topics.alerts, alert_key(body), body, ()
+        letter = decode_dead_letter(body)
+        key, headers = dead_letter_record(letter, partition)
+        return self._topics.dead_letters, key, letter.body, headers
+
+    async def _mark(self, marks: Sequence[tuple[_Partition, int, _Standing]]) -> None:
+        producer = await self._started()
+        topic = self._topics.observations
+        records: list[_Record] = [
+            (
+                None,
+                encode_message(
+                    Mark(source=number, watermark=standing.watermark, caught_up=standing.caught_up)
+                ),
+                (),
+            )
+            for _, number, standing in marks
+        ]
+        count = await self._partitions(producer, topic)
+        await self._write(producer, {(topic, to): records for to in range(count)})
+        for owned, _, standing in marks:
+            owned.marked, owned.marked_at = standing, time.monotonic()
+
+    async def _write(
+        self, producer: AIOKafkaProducer, sending: Mapping[tuple[str, int], Sequence[_Record]]
+    ) -> None:
+        """Returns when the broker has all of it."""
+        writes = [
+            _write_in_order(producer, topic, partition, records)
+            for (topic, partition), records in sending.items()
+        ]
+        # All are waited for, also when one fails: nothing may be under way when the list is read again.
+        for outcome in await asyncio.gather(*writes, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> int:
+        found = await producer.partitions_for(topic)
+        if not found:
+            raise PlumblineError(
+                f"there is no topic {topic}", remedy="make the topics: plumbline topics create"
+            )
+        return len(found)
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                **self._connection, acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES
+            )
+            self._producer = producer
+            async with asyncio.timeout(START_WITHIN_S):
+                await producer.start()
+        return self._producer
+
+    async def _end_producer(self) -> None:
+        """A producer that has failed can't go on: its sequence has a gap."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await producer.stop()
+        except (KafkaError, OSError, TimeoutError) as error:
+            # Without an answer an idempotent producer flushes for ever, and stop() waits for that: its parts are ended.
+            producer._message_accumulator.fail_all(ProducerClosed())
+            await producer.client.close()
+            if producer._sender is not None:
+                await producer._sender.close()
+            _log.info("relay_producer_ended", error=type(error).__name__)
+
+
+async def _write_in_order(
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Record]
+) -> None:
+    """Batch by batch, each with its answer."""
+    at = 0
+    while at < len(records):
+        batch = producer.create_batch()
+        begin = at
+        for key, value, headers in records[begin:]:
+            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                break
+            at += 1
+        if at == begin:
+            raise PlumblineError(
+                f"a record of {len(records[at][1])} bytes for {topic} does not fit into a batch",
+                remedy="report this: Plumbline bounds what it writes",
+            )
+        await (await producer.send_batch(batch, topic, partition=partition))
