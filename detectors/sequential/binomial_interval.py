@@ -16,13 +16,16 @@ TWO_SIDED_LEVEL = 0.95
 """Level of the intervals that people read."""
 
 
-def lower_bound(ones: int, n: int, level: float) -> float:
-    """One-sided: the true share is at least this with probability ``level`` or more. Needs 0 <= ones <= n, n > 0."""
+def lower_bound(ones: float, n: float, level: float) -> float:
+    """One-sided: the true share is at least this with probability ``level`` or more. Needs 0 <= ones <= n, n > 0.
+
+    Counts that vary more than a binomial's are divided by their dispersion, and need not be whole then.
+    """
     _check(ones, n)
     return float(betaincinv(ones, n - ones + 1, 1 - level)) if ones else 0.0
 
 
-def upper_bound(ones: int, n: int, level: float) -> float:
+def upper_bound(ones: float, n: float, level: float) -> float:
     """One-sided: the true share is at most this with probability ``level`` or more. Needs 0 <= ones <= n, n > 0."""
     _check(ones, n)
     return float(betaincinv(ones + 1, n - ones, level)) if ones < n else 1.0
@@ -44,6 +47,6 @@ def log_likelihood(ones: int, n: int) -> float:
     return ones * math.log(share) + (n - ones) * math.log1p(-share)
 
 
-def _check(ones: int, n: int) -> None:
+def _check(ones: float, n: float) -> None:
     if not 0 <= ones <= n or n == 0:
         raise ValueError(f"a share needs 0 <= ones <= n and n > 0, not {ones} of {n}")

@@ -16,7 +16,7 @@ from detectors.signals.segments import Roster, draw
 from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
 from schemas.errors import StateRefused
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 MAX_EVIDENCE = 10
 
 Standing = Literal["quiet", "drifting", "whole funnel", "resolved"]

@@ -17,12 +17,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from detectors.sequential.bernoulli_mixture import (
-    HIGHEST_THRESHOLD,
-    BernoulliMixture,
-    MixtureState,
-)
+from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureState
 from detectors.sequential.binomial_interval import interval
+from detectors.sequential.contract import HIGHEST_THRESHOLD
 from detectors.signals.baseline import ONES_FOR_PRECISION, Baseline, freeze, heterogeneity, precise_enough
 from detectors.signals.dating import Dated, date_fall, date_rise, share_since
 from detectors.signals.weeks import Week, count_in, flow_per_day, merge, total, week_start
