@@ -7,10 +7,22 @@ import os
 from hypothesis import settings
 
 from tests.services.chromium import chromium
+from tests.services.docker import docker
 from tests.services.kafka import kafka, kafka_broker, shared_kafka_broker
 from tests.services.prometheus import prometheus
+from tests.services.redis import redis, redis_server, shared_redis_server
 
-__all__ = ["chromium", "kafka", "kafka_broker", "prometheus", "shared_kafka_broker"]
+__all__ = [
+    "chromium",
+    "docker",
+    "kafka",
+    "kafka_broker",
+    "prometheus",
+    "redis",
+    "redis_server",
+    "shared_kafka_broker",
+    "shared_redis_server",
+]
 
 # No deadline: the machine may be busy, and time is measured in bench/. In CI the same examples each time, so that a
 # failure there is about the change at hand; new ones are looked for on people's machines.

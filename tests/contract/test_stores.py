@@ -1,8 +1,8 @@
-"""What every store keeps (streams/stores/contract.py). A new store is one line in STORES."""
+"""What every store keeps (streams/stores/contract.py). What Redis keeps beyond that is in test_redis_store.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,21 +11,47 @@ from hypothesis import strategies as st
 
 from detectors.effects import Listing
 from schemas.errors import Fenced
-from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow, StateWrite, Store
+from streams.stores.contract import (
+    Claim,
+    Commit,
+    DeadLetter,
+    EmbeddedStore,
+    Ledger,
+    OutboxRow,
+    StateWrite,
+    Store,
+)
 from streams.stores.memory import MemoryStore
+from streams.stores.redis import RedisStore
+from streams.stores.redis_keys import PartitionKeys
 from streams.stores.sqlite import SqliteStore
 
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(folder / "plumbline.db"),
-}
+EMBEDDED = ("memory", "sqlite")
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*EMBEDDED, "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path)
+    made = opened(request.param, request, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(params=EMBEDDED)
+def embedded_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedStore]:
+    made = opened(request.param, request, tmp_path)
+    assert not isinstance(made, RedisStore)
+    yield made
+    made.close()
+
+
+def opened(name: str, request: pytest.FixtureRequest, folder: Path) -> MemoryStore | SqliteStore | RedisStore:
+    match name:
+        case "memory":
+            return MemoryStore()
+        case "sqlite":
+            return SqliteStore(folder / "plumbline.db")
+        case _:
+            return RedisStore(request.getfixturevalue("redis").settings, accounts=2, drift=1)
 
 
 def write(key: str, state: bytes = b"s", *, row: int = 0, due: float | None = None) -> StateWrite:
@@ -85,7 +111,7 @@ def test_a_refused_commit_leaves_nothing(store: Store) -> None:
     with pytest.raises(Fenced):
         store.commit(former, full)
     assert store.load(owner, ["x"], None).states == {}
-    assert store.read_observations(0, 10) == []
+    assert _bodies_of_observations(store) == []
 
 
 def test_partitions_and_stages_are_apart(store: Store) -> None:
@@ -128,13 +154,15 @@ def test_due_keys_come_with_their_states_in_order_of_due_time_and_key(store: Sto
 
 def test_an_alert_exists_once(store: Store) -> None:
     claim = store.claim("accounts", 0)
-    row = OutboxRow("same", "trigger", 1.0, b'"first"')
+    row = OutboxRow("same", "trigger", 1.0, b'{"is":"first"}')
     claim = store.commit(claim, Commit(outbox=[row], ledger=Ledger())).claim
-    store.commit(claim, Commit(outbox=[OutboxRow("same", "trigger", 2.0, b'"second"')], ledger=Ledger()))
-    assert _alerts(store) == [b'"first"']
+    again = OutboxRow("same", "trigger", 2.0, b'{"is":"second"}')
+    store.commit(claim, Commit(outbox=[again], ledger=Ledger()))
+    assert _alerts(store) == [b'{"is":"first"}']
 
 
-def test_observations_are_read_in_order_and_dropped_once_committed(store: Store) -> None:
+def test_observations_are_read_in_order_and_dropped_once_committed(embedded_store: EmbeddedStore) -> None:
+    store = embedded_store
     claim = store.claim("accounts", 0)
     claim = store.commit(claim, Commit(observations=[b"1", b"2"], ledger=Ledger())).claim
     first = store.read_observations(0, 10)
@@ -152,7 +180,7 @@ def test_a_listing_without_fit_keeps_the_fit(store: Store) -> None:
     with_fit = Listing("v", "a", 70.0, 1.0, 10.0, 0.0, 100.0)
     claim = store.commit(claim, Commit(listings=[with_fit], ledger=Ledger())).claim
     store.commit(claim, Commit(listings=[Listing("v", "a", None, 2.0, 20.0, 1.0, 100.0)], ledger=Ledger()))
-    assert _listing(store) == (70.0, 2.0)
+    assert _listing(store) == (70.0, 20.0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -171,17 +199,30 @@ def test_any_text_is_a_key(store: Store, keys: list[str]) -> None:
 def _alerts(store: Store) -> list[bytes]:
     if isinstance(store, MemoryStore):
         return [row.body for row in store.outbox.values()]
+    if isinstance(store, RedisStore):
+        return [body for _, body in store.outgoing("accounts", 0, "alerts", 0, 10)]
     assert isinstance(store, SqliteStore)
     return store.alerts()
+
+
+def _bodies_of_observations(store: Store) -> list[bytes]:
+    if isinstance(store, RedisStore):
+        return [body for _, body in store.outgoing("accounts", 0, "observations", 0, 10)]
+    assert isinstance(store, MemoryStore | SqliteStore)
+    return [body for _, body in store.read_observations(0, 10)]
 
 
 def _listing(store: Store) -> tuple[float | None, float]:
     if isinstance(store, MemoryStore):
         listing = store.listings["v", "a"]
-        return listing.fit, listing.trigger
+        return listing.fit, listing.at
+    if isinstance(store, RedisStore):
+        keys = PartitionKeys(store._prefix, "accounts", 0)
+        fit, at = store._client.zscore(keys.fit("v"), "a"), store._client.zscore(keys.listed("v"), "a")
+        return -float(fit), float(at)
     assert isinstance(store, SqliteStore)
-    fit, trigger = store._db.execute("SELECT fit, trigger FROM listings").fetchone()
-    return fit, trigger
+    fit, at = store._db.execute("SELECT fit, at FROM listings").fetchone()
+    return fit, at
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:

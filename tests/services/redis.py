@@ -1,0 +1,284 @@
+"""A real Redis: one server for all tests of a run, kept apart by key prefix.
+
+Two ways to get it, chosen by PLUMBLINE_TEST_SERVICES: `packages` (the default) starts an installed redis-server;
+`docker` starts the image redis by testcontainers. Tests of TLS and clusters start installed servers in either case.
+
+Rules: everything listens on loopback; a server that a test kills, freezes, fills or restarts is its own
+(``redis_server``, or a ServerOfOwn), and comes back on the same port with the same data; what a test started ends with
+it, whatever happens in it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from redis import Redis
+from redis import exceptions as errors
+
+from schemas.redis_settings import RedisSettings
+from tests.services.programs import free_port, program, services_by
+
+IMAGE = "redis:7"
+START_LIMIT_S = 60
+READY = "Ready to accept connections"
+SETTINGS = {
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "save": "''",
+    "maxmemory-policy": "noeviction",
+}
+
+
+class RedisServer(Protocol):
+    """A server that can be put through what servers go through."""
+
+    url: str
+    """redis://host:port"""
+
+    def start(self) -> None:
+        """Starts it, again after ``kill`` or ``stop``; returns when it takes commands."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it in order."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it as a power cut would (but what it has written to files stays)."""
+        ...
+
+    def freeze(self) -> None:
+        """Holds it still, connections open, until ``thaw``."""
+        ...
+
+    def thaw(self) -> None: ...
+
+
+class PackagedServer:
+    """A redis-server process over a folder of its own. ``settings`` are added to its configuration; ``tls``: the port
+    takes TLS only."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, *, tls: bool = False) -> None:
+        self._program = program("redis-server", package="redis-server")
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"{'rediss' if tls else 'redis'}://127.0.0.1:{self.port}"
+        ports = {"port": "0", "tls-port": str(self.port)} if tls else {"port": str(self.port)}
+        everything = {"bind": "127.0.0.1", "dir": str(folder), **ports, **SETTINGS, **(settings or {})}
+        self._configuration = folder / "redis.conf"
+        self._configuration.write_text("".join(f"{name} {value}\n" for name, value in everything.items()))
+        self._output = folder / "output.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert self._process is None, "it runs already"
+        with self._output.open("ab") as output:
+            begun = output.tell()
+            self._process = subprocess.Popen(
+                [self._program, str(self._configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for pytest, which then ends it
+            )
+        deadline = time.monotonic() + START_LIMIT_S
+        while READY not in (said := self._output.read_bytes()[begun:].decode(errors="replace")):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"Redis did not start:\n{said}")
+            time.sleep(0.02)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(number)
+            process.wait(START_LIMIT_S)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+class ContainerServer:
+    """The image redis, its port on loopback."""
+
+    def __init__(self) -> None:
+        from testcontainers.core.container import DockerContainer  # asks for a Docker daemon when it is used
+
+        port = free_port()
+        self.url = f"redis://127.0.0.1:{port}"
+        command = ["redis-server"]
+        for name, value in SETTINGS.items():
+            command += [f"--{name}", value.strip("'")]
+        self._container = (
+            DockerContainer(IMAGE).with_command(command).with_kwargs(ports={"6379/tcp": ("127.0.0.1", port)})
+        )
+        self._running: Any = None
+
+    def start(self) -> None:
+        begun = int(time.time())
+        if self._running is None:
+            self._running = self._container.start().get_wrapped_container()
+        else:
+            self._running.start()
+        deadline = time.monotonic() + START_LIMIT_S
+        while READY not in (said := self._running.logs(since=begun).decode(errors="replace")):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Redis did not start:\n{said}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._running.stop()
+
+    def kill(self) -> None:
+        self._running.kill()
+
+    def freeze(self) -> None:
+        self._running.pause()
+
+    def thaw(self) -> None:
+        self._running.unpause()
+
+    def remove(self) -> None:
+        self._container.stop()
+
+
+@contextmanager
+def server_of_own(
+    settings: Mapping[str, str] | None = None, *, tls: bool = False
+) -> Iterator[PackagedServer]:
+    """A started redis-server with ``settings``, ended and removed at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-redis-"))
+    try:
+        process = PackagedServer(folder, settings, tls=tls)
+        try:
+            process.start()
+            yield process
+        finally:
+            process.kill()
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def running_server() -> Iterator[RedisServer]:
+    """A started server of the chosen kind, ended and removed at the end of the block."""
+    if services_by() == "packages":
+        with server_of_own() as process:
+            yield process
+        return
+    container = ContainerServer()
+    try:
+        container.start()
+        yield container
+    finally:
+        container.remove()
+
+
+@contextmanager
+def cluster_of(count: int) -> Iterator[list[PackagedServer]]:
+    """A Redis Cluster of ``count`` primaries, all slots served, ended at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-redis-cluster-"))
+    nodes: list[PackagedServer] = []
+    try:
+        for number in range(count):
+            (folder / str(number)).mkdir()
+            bus = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
+            nodes.append(PackagedServer(folder / str(number), bus))
+            nodes[-1].start()
+        made = subprocess.run(
+            [
+                *(program("redis-cli", package="redis-tools"), "--cluster", "create"),
+                *(f"127.0.0.1:{node.port}" for node in nodes),
+                *("--cluster-replicas", "0", "--cluster-yes"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_LIMIT_S,
+        )
+        assert made.returncode == 0, f"the cluster could not be made:\n{made.stdout}{made.stderr}"
+        for node in nodes:
+            _await_cluster(node)
+        yield nodes
+    finally:
+        for node in nodes:
+            node.kill()
+        shutil.rmtree(folder)
+
+
+def _await_cluster(node: PackagedServer) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    with Redis(port=node.port) as client:
+        while b"cluster_state:ok" not in client.execute_command("CLUSTER INFO", NEVER_DECODE=True):
+            assert time.monotonic() < deadline, "the cluster does not come up"
+            time.sleep(0.05)
+
+
+class RedisSpace:
+    """What a test sees of a server: its keys begin with a prefix of its own. ``client`` sees all of them."""
+
+    def __init__(self, url: str) -> None:
+        self.settings = RedisSettings(url=url, key_prefix=f"test-{secrets.token_hex(6)}")
+        self.client = Redis.from_url(url)
+
+    def keys(self) -> list[str]:
+        return sorted(
+            key.decode() for key in self.client.scan_iter(f"{self.settings.key_prefix}:*", count=1000)
+        )
+
+    def clear(self) -> None:
+        for key in self.keys():
+            self.client.unlink(key)
+
+    def close(self) -> None:
+        self.client.close()
+
+
+@pytest.fixture(scope="session")
+def shared_redis_server() -> Iterator[RedisServer]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A server of the test's own, which it may kill, freeze and start again."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(shared_redis_server: RedisServer) -> Iterator[RedisSpace]:
+    """``redis.settings`` for the test's own part of the shared server."""
+    space = RedisSpace(shared_redis_server.url)
+    try:
+        yield space
+    finally:
+        try:
+            space.clear()
+        except errors.ConnectionError as error:
+            raise AssertionError("a test that ends its Redis needs one of its own: redis_server") from error
+        finally:
+            space.close()
