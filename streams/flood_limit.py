@@ -62,12 +62,9 @@ class FloodLimit:
         """Counts a batch of ``received`` events, of which those at the places ``dead`` (from 0, rising) are dead
         letters. A Flood: the limit is passed, and nothing of the batch was counted."""
         newest = deque(self._dead)
-        for place in dead:
-            at = self._seen + place + 1
-            newest.append(at)
-            self._forget(newest, at)
-            if self._lifted_at is None and self._over(len(newest), at):
-                return Flood(dead=len(newest), events=min(at, self._window))
+        flood = self._add(newest, dead)
+        if flood is not None:
+            return flood
         self._seen += received
         self._forget(newest, self._seen)
         self._dead = newest
@@ -75,9 +72,22 @@ class FloodLimit:
             self._lifted_at = self._lifted_at if self._over(len(newest), self._seen) else None
         return None
 
+    def look(self, dead: Sequence[int]) -> Flood | None:
+        """As ``take``, of a batch that is not at its end yet: nothing is counted."""
+        return self._add(deque(self._dead), dead)
+
     def lift(self) -> None:
         """Lets the partition go on, dead letters or not, until their share is in order again."""
         self._lifted_at = self._seen
+
+    def _add(self, newest: deque[int], dead: Sequence[int]) -> Flood | None:
+        for place in dead:
+            at = self._seen + place + 1
+            newest.append(at)
+            self._forget(newest, at)
+            if self._lifted_at is None and self._over(len(newest), at):
+                return Flood(dead=len(newest), events=min(at, self._window))
+        return None
 
     def _forget(self, newest: deque[int], at: int) -> None:
         while newest and newest[0] <= at - self._window:

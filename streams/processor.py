@@ -18,16 +18,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
-from msgspec import Struct
 
 from detectors.effects import Effects
 from schemas.alerts import encode_alert
 from schemas.errors import EventRefused
 from schemas.observations import encode_observation
+from streams.batch_result import BatchResult
+from streams.flood_limit import DeadLetterFlood, FloodLimit
+from streams.stage import Decode, Stage
 from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow, StateWrite, Store
+
+__all__ = ["BatchResult", "Processor"]
 
 MAX_DEAD_LETTER_BYTES = 65_536
 CHUNK = 1000
@@ -35,49 +39,8 @@ CHUNK = 1000
 
 _log = structlog.get_logger()
 
-Decode = Callable[[bytes], tuple[str, float, Any]]
-"""raw record -> (key, event time in Unix seconds, record); raises EventRefused"""
-
 _Place = Callable[[int], tuple[str, int]]
 """index of a record in its batch -> (topic, offset), for a dead letter"""
-
-
-class Stage(Protocol):
-    """What a processor runs (detectors/accounts.py, detectors/drift.py). Pure."""
-
-    name: str
-
-    def new_state(self, key: str) -> Any: ...
-
-    def encode_state(self, key: str, state: Any) -> bytes: ...
-
-    def decode_state(self, key: str, raw: bytes) -> Any: ...
-
-    def step(self, key: str, state: Any, record: Any, at: float, effects: Effects) -> bool: ...
-
-    def finish(self, effects: Effects) -> None: ...
-
-    def due(self, state: Any) -> float | None: ...
-
-    def fire(self, key: str, state: Any, until: float, effects: Effects) -> None: ...
-
-
-class BatchResult(Struct):
-    """What one commit brought. Times in seconds."""
-
-    stage: str
-    touched: int
-    """keys with a new state"""
-    received: int
-    applied: dict[str, int]
-    """by record class"""
-    duplicate: dict[str, int]
-    late: dict[str, int]
-    dead_letters: list[DeadLetter]
-    alerts: list[OutboxRow]
-    effects: Effects
-    batch_s: float
-    commit_s: float
 
 
 class _Slot:
@@ -107,7 +70,7 @@ class Processor:
     """Owns one state partition of one stage.
 
     ``late_after_s``: records older than this at the watermark are late; None takes all. ``cached_states`` bounds the
-    states held in memory between batches.
+    states held in memory between batches. ``flood_limit``: how many dead letters are too many; None takes all.
     """
 
     def __init__(
@@ -119,9 +82,11 @@ class Processor:
         partition: int = 0,
         late_after_s: float | None = None,
         cached_states: int = 50_000,
+        flood_limit: FloodLimit | None = None,
     ) -> None:
         self._store = store
         self._stage = stage
+        self._flood_limit = flood_limit
         self.decode = decode
         """may be replaced between batches"""
         self._late_after_s = inf if late_after_s is None else late_after_s
@@ -150,7 +115,8 @@ class Processor:
 
     def process(self, topic: str, records: Sequence[tuple[int, bytes]]) -> BatchResult:
         """Takes ``records`` (offset, body) of one topic in, in order. Those that were committed before are passed
-        over. Raises Fenced when another owner has taken over; then nothing of the batch is in."""
+        over. Raises Fenced when another owner has taken over, DeadLetterFlood when the batch would pass the limit of dead
+        letters; then nothing of the batch is in."""
         begin = self.next_offset(topic)
         offsets = [offset for offset, _ in records if offset >= begin]
         bodies = [body for offset, body in records if offset >= begin]
@@ -175,6 +141,9 @@ class Processor:
                 failed.add(failure.index)
             except _TimerFailedError as failure:
                 self._stuck.add(failure.key)
+            except DeadLetterFlood:
+                self._slots.clear()
+                raise
             # States may be half changed: what is in memory is thrown away, and the batch is taken again.
             self._slots.clear()
 
@@ -195,9 +164,18 @@ class Processor:
         self, bodies: Sequence[bytes], place: _Place, offsets: dict[str, int], failed: set[int]
     ) -> BatchResult:
         run = _Run(self)
+        if failed and self._flood_limit is not None:
+            # When all steps fail, a batch must not be taken again for each of them.
+            flood = self._flood_limit.look(sorted(failed))
+            if flood is not None:
+                raise DeadLetterFlood(flood, ["step_failed"])
         for first in range(0, len(bodies), CHUNK):
             self._step_through(run, bodies[first : first + CHUNK], place, first, failed)
         run.fire(run.watermark)
+        if self._flood_limit is not None:
+            flood = self._flood_limit.take(len(bodies), run.dead_at)
+            if flood is not None:
+                raise DeadLetterFlood(flood, run.reasons())
         return run.commit(offsets, len(bodies))
 
     def _step_through(
@@ -209,12 +187,12 @@ class Processor:
         watermark = until = run.watermark
         for index, body in enumerate(bodies, first):
             if failed and index in failed:
-                run.reject(*place(index), "step_failed", "the program failed on it", body)
+                run.reject(index, *place(index), "step_failed", "the program failed on it", body)
                 continue
             try:
                 key, at, record = decode(body)
             except EventRefused as error:
-                run.reject(*place(index), error.problem.code, str(error.problem), body)
+                run.reject(index, *place(index), error.problem.code, str(error.problem), body)
                 continue
             decoded.append((index, key, at, record))
             if at > until:
@@ -277,10 +255,16 @@ class _Run:
         self.duplicate: list[type] = []
         self.late: list[type] = []
         self._dead: list[DeadLetter] = []
+        self.dead_at: list[int] = []
 
-    def reject(self, topic: str, offset: int, reason: str, detail: str, body: bytes) -> None:
-        """Makes a dead letter of a record."""
+    def reject(self, index: int, topic: str, offset: int, reason: str, detail: str, body: bytes) -> None:
+        """Makes a dead letter of the ``index``-th record of the batch."""
+        self.dead_at.append(index)
         self._dead.append(DeadLetter(topic, offset, reason, detail, body[:MAX_DEAD_LETTER_BYTES]))
+
+    def reasons(self) -> list[str]:
+        """Of the batch's dead letters, the most frequent first."""
+        return [reason for reason, _ in Counter(letter.reason for letter in self._dead).most_common()]
 
     def load(self, keys: Sequence[str], until: float) -> None:
         """Brings the states of ``keys``, and of all keys with a timer due by ``until``, into memory."""

@@ -15,7 +15,10 @@ import streams.processor
 from detectors.effects import Effects
 from schemas.alerts import Notice, moment
 from schemas.errors import EventRefused, Fenced, Problem
+from schemas.settings import DeadLetterSettings
+from streams.flood_limit import DeadLetterFlood, FloodLimit
 from streams.processor import Processor
+from streams.stores.contract import Ledger
 from streams.stores.memory import MemoryStore
 
 LATE_AFTER_S = 100.0
@@ -245,3 +248,44 @@ def test_states_kept_in_memory_are_bounded() -> None:
 
 def _ids(store: MemoryStore, key: str) -> list[int]:
     return msgspec.json.decode(store._partitions["accounts", 0].states[key].state, type=Seen).ids
+
+
+def flooding(**settings: Any) -> FloodLimit:
+    return FloodLimit(
+        DeadLetterSettings.model_validate({"window": 10, "share": 0.5, "min_count": 3, **settings})
+    )
+
+
+@pytest.mark.parametrize("bad", [b"not JSON", Event("a", 2.0, 2, bad=True)])
+def test_a_flood_of_dead_letters_is_refused_and_nothing_of_its_batch_is_in(bad: Event | bytes) -> None:
+    store = MemoryStore()
+    limit = flooding()
+    made = processor(store, flood_limit=limit)
+    made.process("events", records([Event("a", 1.0, 1), bad]))
+    before = outcome(store, made)
+    flood = records([Event("a", 1.0, 1), bad, Event("b", 3.0, 3), *[bad] * 4])
+    for _ in range(2):
+        with pytest.raises(DeadLetterFlood, match=r"nothing of this batch is committed"):
+            made.process("events", flood)
+        assert outcome(store, made) == before
+        assert made.next_offset("events") == 2
+    limit.lift()
+    made.process("events", flood)
+    assert made.ledger == Ledger(received=7, applied=2, dead_lettered=5)
+
+
+def test_a_step_that_always_fails_does_not_take_the_batch_again_for_each_event() -> None:
+    stage = Recorder()
+    steps = 0
+
+    def step(key: str, state: Seen, record: Event, at: float, effects: Effects) -> bool:
+        nonlocal steps
+        steps += 1
+        raise RuntimeError("a bug")
+
+    stage.step = step  # type: ignore[method-assign]
+    made = Processor(MemoryStore(), stage, _decode, flood_limit=flooding())
+    with pytest.raises(DeadLetterFlood) as refused:
+        made.process("events", records([Event("a", float(n), n) for n in range(1000)]))
+    assert steps == 3
+    assert refused.value.reasons == ("step_failed",)
