@@ -130,7 +130,7 @@ def _list(
     states: Sequence[tuple[str, bytes]],
     now: float,
 ) -> int:
-    listings = [listing for account, raw in states for listing in _listings(variants, account, raw, now)]
+    listings = [listing for account, raw in states for listing in listings_of(variants, account, raw, now)]
     db.executemany(
         "INSERT INTO listings (variant, account, fit, trigger, at, bound, rank) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET fit = excluded.fit, trigger = excluded.trigger, at = excluded.at,"
@@ -143,7 +143,10 @@ def _list(
     return len(listings)
 
 
-def _listings(variants: Sequence[CompiledVariant], account: str, raw: bytes, now: float) -> Iterator[Listing]:
+def listings_of(
+    variants: Sequence[CompiledVariant], account: str, raw: bytes, now: float
+) -> Iterator[Listing]:
+    """The account's places as of ``now`` (Unix seconds), or its own newest event where that is ahead."""
     if account.startswith(NOT_ACCOUNTS):
         return
     state = decode_state(raw)
