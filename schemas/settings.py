@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 from schemas.duration import DAY, HOUR, write_duration
 from schemas.events import Limits
 from schemas.file_positions import show_key
+from schemas.kafka_settings import KafkaSettings
 from schemas.redis_settings import RedisSettings
 from schemas.settings_values import (
     BearerToken,
@@ -173,6 +174,8 @@ class Settings(Written):
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     """When a partition stops because too many of its events can't be used."""
 
+    kafka: KafkaSettings = KafkaSettings()
+    """Where events are kept in distributed mode."""
     redis: RedisSettings = RedisSettings()
     """Where state is kept in distributed mode."""
 

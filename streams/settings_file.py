@@ -27,9 +27,12 @@ from schemas.settings import Settings
 from schemas.yaml_file import read_yaml, validate_data
 from streams.written_file import read_written
 
-PASSWORDS = (("redis", "password"),)
+PASSWORDS = (("kafka", "password"), ("redis", "password"))
 """Secrets outside of lists."""
-PATHS = (("data_dir",), ("redis", "ca"), ("redis", "certificate"), ("redis", "key"))
+PATHS = (
+    ("data_dir",),
+    *((part, name) for part in ("kafka", "redis") for name in ("ca", "certificate", "key")),
+)
 """Paths outside of lists."""
 DEFAULT_FILE = Path("plumbline.yaml")
 PREFIX = "PLUMBLINE_"

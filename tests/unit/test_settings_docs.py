@@ -26,6 +26,7 @@ SECTIONS = {
     "`egress`": "Egress",
     "`drift`": "DriftSettings",
     "`dead_letters`": "DeadLetterSettings",
+    "`kafka`": "KafkaSettings",
     "`redis`": "RedisSettings",
 }
 
