@@ -180,8 +180,8 @@ def test_missing_programs_are_named_and_fail_in_ci_alone(tmp_path, ci, returncod
     done = run_setup("services", cwd=tmp_path, PATH=str(tools), CI=ci)
     assert done.returncode == returncode
     assert (
-        "apt-get install --no-install-recommends chromium chromium-driver curl docker-compose openssl prometheus"
-        in done.stderr
+        "apt-get install --no-install-recommends chromium chromium-driver curl debootstrap default-jre-headless"
+        " docker-compose docker.io maven openssl prometheus redis-server" in done.stderr
     )
     assert done.stdout == ""
 
@@ -189,8 +189,9 @@ def test_missing_programs_are_named_and_fail_in_ci_alone(tmp_path, ci, returncod
 # --- the container
 
 
-def test_container_settings_take_every_secret_from_the_environment(monkeypatch, tmp_path):
-    path = ROOT / "deploy/plumbline.yaml"
+@pytest.mark.parametrize("name", ["plumbline.yaml", "distributed.yaml"])
+def test_container_settings_take_every_secret_from_the_environment(name, monkeypatch):
+    path = ROOT / "deploy" / name
     named = set(re.findall(r"env:(\w+)", path.read_text()))
     with pytest.raises(FileRefused) as refused:
         load_settings(path)
@@ -201,29 +202,44 @@ def test_container_settings_take_every_secret_from_the_environment(monkeypatch, 
     settings = load_settings(path)
     assert settings.listen == "0.0.0.0:8460"
     assert any(token.read for token in settings.tokens)
-    assert not re.search(r"^\s*(- )?(token|secrets): (?!\[?\"?env:)", path.read_text(), re.M)
+    assert not re.search(r"^\s*(- )?(token|secrets|password): (?!\[?\"?env:)", path.read_text(), re.M)
 
 
-def test_compose_opens_no_port_to_the_network_and_has_no_default_secret():
-    services = yaml("docker-compose.yml")["services"]
+COMPOSE_FILES = {"docker-compose.yml": "distributed.yaml", "docker-compose.embedded.yml": "plumbline.yaml"}
+"""Compose files, each with the settings of its services."""
+
+
+@pytest.mark.parametrize("file", COMPOSE_FILES)
+def test_compose_opens_no_port_to_the_network_and_has_no_default_secret(file):
+    services = yaml(file)["services"]
     for name, service in services.items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
         assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("read_only") or name == "kafka", name
         for variable, given in service.get("environment", {}).items():
-            assert given.startswith(f"${{{variable}:?"), f"{name}: {variable} has a default"
+            if re.search("TOKEN|PASSWORD|SECRET", variable):
+                assert re.match(r"\$\{PLUMBLINE_\w+:\?", given), f"{name}: {variable} has a default"
 
 
-def test_compose_gives_the_container_the_variables_that_its_settings_name():
-    named = set(re.findall(r"env:(\w+)", (ROOT / "deploy/plumbline.yaml").read_text()))
-    assert set(yaml("docker-compose.yml")["services"]["plumbline"]["environment"]) == named
+@pytest.mark.parametrize("file", COMPOSE_FILES)
+def test_compose_gives_our_processes_the_variables_that_their_settings_name(file):
+    named = set(re.findall(r"env:(\w+)", (ROOT / "deploy" / COMPOSE_FILES[file]).read_text()))
+    ours = {
+        name: service
+        for name, service in yaml(file)["services"].items()
+        if service["image"] == "plumbline" and name != "listener"
+    }
+    assert {name: set(service["environment"]) for name, service in ours.items()} == dict.fromkeys(ours, named)
 
 
-def test_docker_compose_reads_the_file():
+@pytest.mark.parametrize("file", COMPOSE_FILES)
+def test_docker_compose_reads_the_file(file):
     compose = program("docker-compose", package="docker-compose")
     secrets = dict.fromkeys(
-        ("PLUMBLINE_WRITE_TOKEN", "PLUMBLINE_READ_TOKEN", "PLUMBLINE_WEBHOOK_SECRET"), "x"
+        re.findall(r"env:(\w+)", (ROOT / "deploy" / COMPOSE_FILES[file]).read_text()), "x"
     )
-    config = [compose, "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
+    config = [compose, "--file", str(ROOT / file), "config", "--quiet"]
     without = subprocess.run(
         config, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
     )

@@ -1,0 +1,181 @@
+"""A real Docker daemon for the tests that need containers, with the images that the project names.
+
+Two ways to get it, chosen by PLUMBLINE_TEST_DOCKER:
+- `own` (the default): a daemon is started for the test run, and stand-ins for the public images are built in it from
+  Debian's packages (setup/stand-ins). Needs root. For machines that can pull no image, CI's among them.
+- `here`: the daemon that DOCKER_HOST names, or this machine's; it pulls the public images itself.
+
+Rules: the own daemon touches neither firewall nor forwarding; its images stay in the user's cache, so that the next run
+is quick, and nothing else of it stays: no container, volume, network, bridge or mount, and no process even when the test run is
+killed; two runs don't share it, the second waits.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.services.programs import missing, program
+
+ROOT = Path(__file__).parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plumbline"
+START_LIMIT_S = 60
+BRIDGE = "docker0"
+
+
+class Docker:
+    """A daemon to talk to. ``environment``: what a program needs to reach it (docker, docker-compose, testcontainers)."""
+
+    def __init__(self, environment: dict[str, str], *, own: bool) -> None:
+        self.environment = environment
+        self._own = own
+        self._program = program("docker", package="docker.io")
+
+    def run(self, *arguments: str, limit_s: float = 60) -> str:
+        """What ``docker ARGUMENTS`` prints; its failure is an AssertionError with its words."""
+        done = subprocess.run(
+            [self._program, *arguments],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit_s,
+        )
+        assert done.returncode == 0, f"docker {arguments[0]}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+        return done.stdout.strip()
+
+    def provide(self, *images: str) -> None:
+        """Sees to it that ``images`` can be started: as stand-ins in the own daemon, else they get pulled when used."""
+        if not self._own:
+            return
+        program("debootstrap", package="debootstrap")
+        built = subprocess.run(
+            [str(ROOT / "setup/stand-ins/build"), *images],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+        assert built.returncode == 0, f"stand-ins: {built.stdout[-2000:]}{built.stderr[-4000:]}"
+
+    def build(self, dockerfile: str, tag: str) -> None:
+        """Builds an image of the project from its root, by the legacy builder, which every daemon has."""
+        # Without a firewall's help the own daemon's networks lead nowhere: pip needs the machine's.
+        network = ["--network", "host"] if self._own else []
+        self.run(
+            "build",
+            "--quiet",
+            *network,
+            "--file",
+            str(ROOT / dockerfile),
+            "--tag",
+            tag,
+            str(ROOT),
+            limit_s=280,
+        )
+
+
+def _bridge_exists() -> bool:
+    return Path("/sys/class/net", BRIDGE).exists()
+
+
+def _leave_nothing(docker: Docker, storage: Path) -> None:
+    """Removes what tests left; what is mounted below ``storage`` still is their fault, and said."""
+    if containers := docker.run("ps", "--all", "--quiet").split():
+        docker.run("rm", "--force", "--volumes", *containers)
+    for kind in ("volume", "network", "image"):
+        docker.run(kind, "prune", "--force")
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    return [point for point in points if point.startswith(f"{folder}/")]
+
+
+@contextmanager
+def _own_daemon() -> Iterator[Docker]:
+    daemon = program("dockerd", package="docker.io")
+    if os.geteuid() != 0:
+        missing("a Docker daemon of one's own needs root; with one that runs: PLUMBLINE_TEST_DOCKER=here")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    storage = CACHE / "docker"
+    with (CACHE / "docker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = Path(tempfile.mkdtemp(prefix="plumbline-docker-"))
+        had_bridge = _bridge_exists()
+        host = f"unix://{folder / 'docker.sock'}"
+        docker = Docker({"DOCKER_HOST": host, "DOCKER_CONFIG": str(folder), "DOCKER_BUILDKIT": "0"}, own=True)
+        output = folder / "output.log"
+        command = [
+            *(
+                program("setpriv", package="util-linux"),
+                "--pdeathsig",
+                "TERM",
+            ),  # it ends even when we are killed
+            *(daemon, "--host", host, "--data-root", str(storage), "--exec-root", str(folder / "exec")),
+            *("--pidfile", str(folder / "pid"), "--config-file", str(folder / "daemon.json")),
+            *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--log-level=warn"),
+        ]
+        (folder / "daemon.json").write_text("{}")
+        with output.open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            _await_answer(process, docker, output)
+            _leave_nothing(docker, storage)  # of a run that was killed
+            try:
+                yield docker
+            finally:
+                _leave_nothing(docker, storage)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(START_LIMIT_S)
+            if not had_bridge and _bridge_exists():
+                subprocess.run(["ip", "link", "delete", BRIDGE], check=True, timeout=30)
+            for point in _mounts_below(folder):  # the daemon's own network namespace
+                subprocess.run(["umount", point], check=True, timeout=30)
+            shutil.rmtree(folder)
+            assert not (left := _mounts_below(storage)), f"still mounted: {left}"
+
+
+def _await_answer(process: subprocess.Popen[bytes], docker: Docker, output: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            docker.run("version")
+        except AssertionError as refused:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = output.read_text(errors="replace")[-4000:]
+                raise AssertionError(f"dockerd did not start:\n{said}") from refused
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Docker]:
+    """A Docker daemon for the whole test run."""
+    chosen = os.environ.get("PLUMBLINE_TEST_DOCKER", "own")
+    if chosen == "own":
+        with _own_daemon() as daemon:
+            yield daemon
+    elif chosen == "here":
+        yield Docker({"DOCKER_BUILDKIT": "0"}, own=False)
+    else:
+        raise pytest.UsageError(f"PLUMBLINE_TEST_DOCKER is `{chosen}`; it can be own or here")
