@@ -100,6 +100,7 @@ class Output:
         phrases: Sequence[str] = (),
         tokens: Sequence[int] = (),
     ) -> None:
+        self._effects.positions.append(self._effects.position)
         self._effects.observations.append(
             Observation(
                 signal=self._signal,

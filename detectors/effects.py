@@ -28,6 +28,9 @@ class Listing(Struct, gc=False):
     envelope_s: float
 
 
+BY_TIMER = -1
+
+
 class Effects(Struct):
     alerts: list[Alert] = []
     observations: list[Observation] = []
@@ -40,3 +43,7 @@ class Effects(Struct):
     time: float = 0.0
     """how far the time of the state partition has come (Unix seconds), set by whoever runs the stage: what a step
     observes is known from then on"""
+    position: int = BY_TIMER
+    """the number, in its batch, of the record that is stepped through, or BY_TIMER; set by whoever runs the stage"""
+    positions: list[int] = []
+    """where each of ``observations`` comes from"""

@@ -22,7 +22,7 @@ from typing import Any
 
 import structlog
 
-from detectors.effects import Effects
+from detectors.effects import BY_TIMER, Effects
 from schemas.alerts import encode_alert
 from schemas.errors import EventRefused
 from schemas.observations import encode_observation
@@ -41,6 +41,10 @@ _log = structlog.get_logger()
 
 _Place = Callable[[int], tuple[str, int]]
 """index of a record in its batch -> (topic, offset), for a dead letter"""
+
+
+Decoded = tuple[int, str, float, Any]
+"""(number in the batch, key, event time in Unix seconds, record). Without key and record it only moves the watermark on"""
 
 
 class _Slot:
@@ -182,22 +186,9 @@ class Processor:
         self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
     ) -> None:
         """Takes a chunk of a batch in: decoded records are let go of while they are still in the processor's cache."""
-        decode = self.decode
-        decoded: list[tuple[int, str, float, Any]] = []
-        watermark = until = run.watermark
-        for index, body in enumerate(bodies, first):
-            if failed and index in failed:
-                run.reject(index, *place(index), "step_failed", "the program failed on it", body)
-                continue
-            try:
-                key, at, record = decode(body)
-            except EventRefused as error:
-                run.reject(index, *place(index), error.problem.code, str(error.problem), body)
-                continue
-            decoded.append((index, key, at, record))
-            if at > until:
-                until = at
-        run.load([entry[1] for entry in decoded], until)
+        watermark = run.watermark
+        decoded, until = self._decode_all(run, bodies, place, first, failed)
+        run.load([entry[1] for entry in decoded if entry[1]], until)
         step = self._stage.step
         effects = run.effects
         heap = run.heap
@@ -210,15 +201,19 @@ class Processor:
                 watermark = at
                 too_late = at - self._late_after_s
                 if heap and heap[0][0] <= watermark:
+                    effects.position = BY_TIMER
                     run.fire(watermark)
                 if at > effects.time:
                     effects.time = at
+                if record is None:
+                    continue
             if at < too_late:
                 late.append(type(record))
                 continue
             slot = slots.get(key)
             if slot is None or slot.batch != number:
                 slot = run.touch(key)
+            effects.position = index
             try:
                 fresh = step(key, slot.state, record, at, effects)
             except Exception as error:
@@ -236,6 +231,27 @@ class Processor:
                 if heap and heap[0][0] <= watermark:
                     run.fire(watermark)
         run.watermark = watermark
+
+    def _decode_all(
+        self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
+    ) -> tuple[list[Decoded], float]:
+        """The records that can be read, and how far the watermark will have come after them (Unix seconds)."""
+        decode = self.decode
+        decoded: list[Decoded] = []
+        until = run.watermark
+        for index, body in enumerate(bodies, first):
+            if failed and index in failed:
+                run.reject(index, *place(index), "step_failed", "the program failed on it", body)
+                continue
+            try:
+                key, at, record = decode(body)
+            except EventRefused as error:
+                run.reject(index, *place(index), error.problem.code, str(error.problem), body)
+                continue
+            decoded.append((index, key, at, record))
+            if at > until:
+                until = at
+        return decoded, until
 
 
 class _Run:
