@@ -25,19 +25,18 @@ from prometheus_client import (
     Gauge,
     Histogram,
     Info,
-    Metric,
     ProcessCollector,
     generate_latest,
 )
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
-from prometheus_client.registry import Collector
 
 from detectors.signals.contract import Verdict
 from schemas.events import EVENT_CLASSES
 from schemas.settings import AlertKind
+from streams.batch_result import BatchResult
 from streams.delivery.policy import Result
-from streams.processor import BatchResult
+from streams.exposition import Exposition
 from streams.score_histogram import ScoreHistogram
 
 __all__ = ["CONTENT_TYPE", "OTHER", "Metrics", "bounded_label"]
@@ -75,27 +74,16 @@ def bounded_label(seen: set[str], value: str, top_n: int) -> str:
     return value
 
 
-class _WithoutCreationTimes(Collector):
-    """The registry as it is served. The client's ``_created`` series double the output, and nobody asks for them;
-    its own switch for them is global to the process."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterable[Metric]:
-        for metric in self._registry.collect():
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
-            yield metric
-
-
 class Metrics:
     """The metrics of one service instance. Methods are named for what happened; they may be called on any thread.
 
     ``segments_per_signal``: segments with series of their own, for each drift signal; the others share ``other``.
+    ``served``: beginnings of the names that this process serves; a process that only delivers says nothing of events.
     """
 
-    def __init__(self, *, segments_per_signal: int = 20) -> None:
+    def __init__(self, *, segments_per_signal: int = 20, served: tuple[str, ...] = ("",)) -> None:
         self._segments_per_signal = segments_per_signal
+        self._served = served
         self._lock = threading.Lock()
         self._seen: dict[str, set[str]] = {}
         self._latest: dict[str, list[Verdict]] = {}
@@ -128,6 +116,11 @@ class Metrics:
         )
 
         # the processor
+        self._stopped = Gauge(
+            "plumbline_partitions_stopped",
+            "Partitions that stand still because too many of their events would be dead letters.",
+            registry=registry,
+        )
         self._batch_seconds = Histogram(
             "plumbline_batch_seconds",
             "Seconds from the load of a batch's states to the end of its commit.",
@@ -213,6 +206,16 @@ class Metrics:
         )
 
         # alerts out
+        self._alerts_waiting = Gauge(
+            "plumbline_alerts_topic_waiting",
+            "Alerts in the alerts topic that delivery has not taken in yet.",
+            registry=registry,
+        )
+        self._alerts_lost = Count(
+            "plumbline_alerts_topic_lost",
+            "Alerts that the alerts topic had dropped before delivery read them.",
+            registry=registry,
+        )
         self._deliveries = Count(
             "plumbline_deliveries",
             "What became of webhook attempts and deliveries, by endpoint.",
@@ -300,6 +303,16 @@ class Metrics:
                 for segment, verdict in self._shown(signal, known).items():
                     self._show(bounded_label(self._names("signal"), signal, MAX_SIGNALS), segment, verdict)
 
+    def partitions_stopped(self, count: int) -> None:
+        """So many partitions of this process stand still (streams/flood_limit.py)."""
+        self._stopped.set(count)
+
+    def alerts_topic(self, *, waiting: int) -> None:
+        self._alerts_waiting.set(waiting)
+
+    def alerts_lost(self, count: int) -> None:
+        self._alerts_lost.inc(count)
+
     def delivery_result(self, endpoint: str, result: str) -> None:
         """``result``: a value of streams.delivery.policy.Result."""
         label = self._bounded("endpoint", endpoint, MAX_ENDPOINTS)
@@ -326,7 +339,7 @@ class Metrics:
     def expose(self) -> bytes:
         """The text that /metrics answers with; its content type is CONTENT_TYPE."""
         with self._lock:
-            return generate_latest(_WithoutCreationTimes(self._registry))
+            return generate_latest(Exposition(self._registry, self._served))
 
     def _start_at_zero(self) -> None:
         for event_type in EVENT_CLASSES:
