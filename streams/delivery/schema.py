@@ -1,6 +1,7 @@
 """The tables of delivery, in the same SQLite file as the outbox.
 
-``delivery_cursor`` says up to which row of the outbox alerts were fanned out; it moves in the transaction that makes the
+``alert_positions`` says how far the topics were read that the alerts came over, in distributed mode
+(streams/delivery/intake.py). ``delivery_cursor`` says up to which row of the outbox alerts were fanned out; it moves in the transaction that makes the
 deliveries. One delivery is one alert at one endpoint. States:
 
     waiting ---> sending ---> delivered
@@ -82,6 +83,14 @@ _TABLES = (
         disabled_because TEXT,
         paused_until REAL
     )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS alert_positions(
+        topic TEXT NOT NULL,
+        partition INTEGER NOT NULL,
+        next_offset INTEGER NOT NULL,
+        PRIMARY KEY (topic, partition)
+    ) WITHOUT ROWID
     """,
     """
     CREATE VIEW IF NOT EXISTS delivery_list AS
