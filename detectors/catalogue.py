@@ -6,13 +6,29 @@ tests/contract/ runs the conformance checks of detectors/checks.py over both tab
 from __future__ import annotations
 
 from detectors.sequential.bernoulli_mixture import BernoulliMixture
+from detectors.sequential.cohort_hazard import CohortHazard
+from detectors.sequential.conjunction import Conjunction
 from detectors.sequential.contract import Detector
+from detectors.sequential.decile_mixture import DecileMixture
+from detectors.sequential.expected_events import ExpectedEvents
+from detectors.sequential.exposure_mixture import ExposureMixture
+from detectors.sequential.river_detector import RiverDetector
+from detectors.sequential.taxonomy_mixture import TaxonomyMixture
+from detectors.sequential.trend_mixture import TrendMixture
 from detectors.signals.contract import Signal
 from detectors.signals.plg_conversion_gap import ConversionGap
 from schemas.settings import DriftSettings
 
 DETECTORS: dict[str, type[Detector]] = {
     "bernoulli_mixture": BernoulliMixture,
+    "cohort_hazard": CohortHazard,
+    "conjunction": Conjunction,
+    "decile_mixture": DecileMixture,
+    "expected_events": ExpectedEvents,
+    "exposure_mixture": ExposureMixture,
+    "river": RiverDetector,
+    "taxonomy_mixture": TaxonomyMixture,
+    "trend_mixture": TrendMixture,
 }
 
 SIGNALS: dict[str, type[Signal]] = {

@@ -23,6 +23,8 @@ from schemas.observations import Observation
 LARGEST_DETECTOR_STATE = 4_096
 LARGEST_SIGNAL_STATE = 1_000_000
 """Bytes; a state that grows with its input would pass them sooner or later."""
+SPACING = 3_600.0
+"""Seconds between the observations of a detector's example, the first of which is at 0."""
 
 DetectorExample = tuple[Detector, Sequence[float], Sequence[float]]
 
@@ -38,8 +40,8 @@ def _must(holds: bool, rule: str) -> None:
 
 def _feed(detector: Detector, state: Any, values: Sequence[float], start: int = 0) -> list[float]:
     statistics = []
-    for at, value in enumerate(values, start=start):
-        detector.update(state, value, float(at))
+    for number, value in enumerate(values, start=start):
+        detector.update(state, value, number * SPACING)
         statistics.append(detector.statistic(state))
     return statistics
 
@@ -63,9 +65,10 @@ def detector_keeps_nothing_itself(example: DetectorExample) -> None:
     alone = _feed(detector, detector.new_state(), values)
     one, other = detector.new_state(), detector.new_state()
     mixed = []
-    for at, value in enumerate(values):
-        detector.update(one, value, float(at))
-        detector.update(other, values[-1 - at], float(at))
+    for number, value in enumerate(values):
+        detector.update(one, value, number * SPACING)
+        if number % 2:
+            detector.update(other, values[number // 2], number // 2 * SPACING)
         mixed.append(detector.statistic(one))
     _must(alone == mixed, "two states of one detector don't touch each other")
 
@@ -91,7 +94,8 @@ def detector_refuses_what_cannot_be(example: DetectorExample) -> None:
     state = detector.new_state()
     _feed(detector, state, values[:10])
     before = detector.encode_state(state)
-    for value, at in [*((value, 10.0) for value in impossible), (values[0], math.nan), (values[0], math.inf)]:
+    now = 10 * SPACING
+    for value, at in [*((value, now) for value in impossible), (values[0], math.nan), (values[0], math.inf)]:
         try:
             detector.update(state, value, at)
         except ValueError:

@@ -12,7 +12,7 @@ Rules that every detector keeps (detectors/checks.py, run by tests/contract/test
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from msgspec import Struct
 
@@ -46,7 +46,8 @@ class ChangeEstimate(Struct, frozen=True):
 
 
 class Detector(Protocol):
-    unit: ClassVar[Unit | None]
+    @property
+    def unit(self) -> Unit | None: ...
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Self, Sequence[Any], Sequence[Any]]]:
