@@ -190,6 +190,24 @@ def test_a_former_owner_is_refused() -> None:
         former.take([(0, mark(0, 1.0))])
 
 
+def test_a_former_owners_last_mark_takes_nothing_back() -> None:
+    store = DriftMemoryStore()
+    late = [mark(1, 60.0, 9.0), mark(1, 10.0, 3.0), sent(0, 1, 50.0, at=8.0), mark(0, 55.0)]
+    intake(store, 2).take(list(enumerate(late)))
+    assert store.taken_in() == ["0-1"]
+
+
+def test_what_was_committed_before_is_passed_over_and_commits_nothing() -> None:
+    store = DriftMemoryStore()
+    messages = [(0, sent(0, 1, 1.0)), (1, mark(0, 2.0)), (2, b"no message")]
+    mine = intake(store, 1)
+    assert len(mine.take(messages)) == 1
+    assert mine.take(messages[:2]) == []
+    assert mine.next_offset == 3
+    assert mine.take(messages) == []
+    assert len(store.dead_letters) == 1
+
+
 def test_memory_is_bounded_by_the_window() -> None:
     store = DriftMemoryStore()
     mine = intake(store, 2, window=10)
