@@ -240,20 +240,14 @@ class RedisStore:
 
     @contextmanager
     def _fenced(self, claim: Claim) -> Iterator[None]:
-        """``reaching``, and what the scripts themselves refuse."""
+        """``reaching``, and Fenced where a script finds another version than the claim's."""
         with reaching(self.address):
             try:
                 yield
             except errors.ResponseError as error:
-                refused = str(error)
-                if refused == "FENCED":
+                if str(error) == "FENCED":
                     raise Fenced(
                         f"state partition {claim.partition} of stage {claim.stage} has another owner now",
                         remedy="nothing is lost: the other owner goes on from the last commit",
-                    ) from None
-                if refused == "FOREIGN":
-                    raise StateRefused(
-                        f"keys of state partition {claim.partition} of stage {claim.stage} in Redis are not what this program wrote",
-                        remedy="give Plumbline a redis.key_prefix or a server of its own, and replay",
                     ) from None
                 raise

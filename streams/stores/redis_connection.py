@@ -4,7 +4,8 @@ Rules:
 1. Nothing is tried again in here: after an error it is not known whether a command was carried out, and only the caller
    knows what to do about that. The connection itself heals: the next call makes a new one.
 2. Every error of the server or the network becomes StoreUnavailable. Its text has the address and Redis' own word for
-   what is wrong (NOAUTH, LOADING, ...), never its sentence: that can quote what was sent.
+   what is wrong (NOAUTH, LOADING, ...), never its sentence: that can quote what was sent. Keys that somebody else wrote
+   are the exception: StateRefused.
 3. A script is sent by its digest; a server that doesn't know it yet (NOSCRIPT: nothing was run) gets its text.
 """
 
@@ -42,6 +43,7 @@ _CODES: dict[type[Exception], str] = {
     errors.AuthenticationError: "NOAUTH",
     errors.ClusterDownError: "CLUSTERDOWN",
     errors.TryAgainError: "TRYAGAIN",
+    errors.ClusterError: "TRYAGAIN",  # the client has been sent about between the nodes for too long
 }
 _REMEDIES = {
     "OOM": "its memory is full: give it more (maxmemory); nothing of this call was written",
@@ -137,20 +139,25 @@ class Script:
 
 @contextmanager
 def reaching(address: str) -> Iterator[None]:
-    """Makes StoreUnavailable of what goes wrong between here and Redis."""
+    """Makes StoreUnavailable of what goes wrong between here and Redis, or StateRefused (rule 2)."""
     try:
         yield
     except (errors.RedisError, errors.RedisClusterException) as error:
-        raise _unavailable(address, error) from None
+        raise _meaning(address, error) from None
 
 
-def _unavailable(address: str, error: Exception) -> StoreUnavailable:
+def _meaning(address: str, error: Exception) -> StoreUnavailable | StateRefused:
     found = _CODE.match(str(error))
     code = found[0] if found else ""
     for kind, its_code in _CODES.items():  # the client cuts the code off where it has a class for it
         if isinstance(error, kind):
             code = its_code
             break
+    if code in ("FOREIGN", "WRONGTYPE"):
+        return StateRefused(
+            f"keys in Redis at {address} are not what this program wrote",
+            remedy="give Plumbline a redis.key_prefix or a server of its own, and replay",
+        )
     if code in _REMEDIES:
         return StoreUnavailable(f"Redis at {address} refuses ({code})", remedy=_REMEDIES[code])
     if isinstance(error, errors.TimeoutError):

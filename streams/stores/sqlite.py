@@ -12,7 +12,7 @@ Rules beyond the contract's:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -253,7 +253,11 @@ class SqliteStore:
 
     def alerts(self) -> list[bytes]:
         """All alerts as encoded, in order of (time, id)."""
-        return [body for (body,) in self._db.execute("SELECT body FROM outbox ORDER BY at, id")]
+        return [body for _, _, body in self.alerts_in_order()]
+
+    def alerts_in_order(self) -> Iterator[tuple[float, str, bytes]]:
+        """All alerts: (time in Unix seconds, id, encoded), in order of time and id."""
+        return iter(self._db.execute("SELECT at, id, body FROM outbox ORDER BY at, id"))
 
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, in order of arrival."""

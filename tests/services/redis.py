@@ -231,7 +231,7 @@ def cluster_of(count: int) -> Iterator[list[PackagedServer]]:
 def _await_cluster(node: PackagedServer) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     with Redis(port=node.port) as client:
-        while b"cluster_state:ok" not in client.execute_command("CLUSTER INFO", NEVER_DECODE=True):
+        while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
             assert time.monotonic() < deadline, "the cluster does not come up"
             time.sleep(0.05)
 
@@ -243,13 +243,13 @@ class RedisSpace:
         self.settings = RedisSettings(url=url, key_prefix=f"test-{secrets.token_hex(6)}")
         self.client = Redis.from_url(url)
 
-    def keys(self) -> list[str]:
+    def key_names(self) -> list[str]:
         return sorted(
             key.decode() for key in self.client.scan_iter(f"{self.settings.key_prefix}:*", count=1000)
         )
 
     def clear(self) -> None:
-        for key in self.keys():
+        for key in self.key_names():
             self.client.unlink(key)
 
     def close(self) -> None:
