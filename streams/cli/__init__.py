@@ -12,6 +12,11 @@ from schemas.errors import PlumblineError
 COMMANDS = {
     "run": ("streams.cli.run", "Run the embedded service: HTTP in, scores, drift, webhooks, one process."),
     "demo": ("streams.cli.demo", "Run the service on a simulated company, with a webhook receiver."),
+    "worker": (
+        "streams.cli.worker",
+        "Run a worker of the distributed mode: Kafka in, scores and drift, Redis.",
+    ),
+    "topics": ("streams.cli.topics", "Make and describe the Kafka topics of the distributed mode."),
     "check": ("streams.cli.check", "Check an ICP, mapping or settings file; errors with line and column."),
     "schema": ("streams.cli.schema", "Print the JSON Schema of icp, mapping, settings, events or alerts."),
     "import": ("streams.cli.import_csv", "Turn CSV exports into an event history."),

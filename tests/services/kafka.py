@@ -10,6 +10,7 @@ started ends with it, whatever happens in it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -261,11 +262,15 @@ class Kafka:
         self.prefix = prefix
 
     async def create(self, *topics: str, partitions: int) -> None:
-        """Makes topics; the prefix is put in front."""
+        """Makes topics; the prefix is put in front. Returns when the broker tells others of them."""
+        names = [self.prefix + topic for topic in topics]
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            await admin.create_topics([NewTopic(self.prefix + topic, partitions, 1) for topic in topics])
+            await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
+            async with asyncio.timeout(START_LIMIT_S):
+                while not set(names) <= set(await admin.list_topics()):
+                    await asyncio.sleep(0.02)
         finally:
             await admin.close()
 
