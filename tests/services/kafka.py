@@ -196,9 +196,8 @@ class ContainerBroker:
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
             "controller.quorum.voters": "1@localhost:9093",
         }
-        self._container = DockerContainer(f"apache/kafka:{VERSION}").with_kwargs(
-            ports={"9092/tcp": ("127.0.0.1", port)}
-        )
+        self._container = DockerContainer(f"apache/kafka:{VERSION}")
+        self._container.ports["9092/tcp"] = ("127.0.0.1", port)  # its own method binds every interface
         for name, value in properties.items():
             self._container.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
         self._running: Any = None

@@ -131,9 +131,8 @@ class ContainerServer:
         command = ["redis-server"]
         for name, value in SETTINGS.items():
             command += [f"--{name}", value.strip("'")]
-        self._container = (
-            DockerContainer(IMAGE).with_command(command).with_kwargs(ports={"6379/tcp": ("127.0.0.1", port)})
-        )
+        self._container = DockerContainer(IMAGE).with_command(command)
+        self._container.ports["6379/tcp"] = ("127.0.0.1", port)  # its own method binds every interface
         self._running: Any = None
 
     def start(self) -> None:
