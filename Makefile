@@ -13,9 +13,10 @@ ARGS ?=
 HERE := $(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
 INSTALLED_RUN := .venv/installed-run-$(HERE)
 INSTALLED_TEST := .venv/installed-test-$(HERE)
+INSTALLED_BENCH := .venv-bench/installed-$(HERE)
 WHAT_TO_INSTALL := pyproject.toml constraints.txt setup/environment
 
-.PHONY: help run test services lint format typecheck bench pins clean
+.PHONY: help run test services lint format typecheck bench bench-stream pins clean
 
 help:
 	@echo "make run        start the service on sample data"
@@ -24,6 +25,7 @@ help:
 	@echo "make format     format and fix what can be fixed"
 	@echo "make typecheck  check the types"
 	@echo "make bench      measure, and write the results to docs/performance.md"
+	@echo "make bench-stream  measure the distributed mode and its peers; results to docs/performance.md"
 	@echo "make pins       resolve constraints.txt anew"
 	@echo "make clean      remove the environment, caches and sample data"
 
@@ -34,6 +36,11 @@ $(INSTALLED_RUN): $(WHAT_TO_INSTALL)
 $(INSTALLED_TEST): $(WHAT_TO_INSTALL)
 	@PYTHON="$(PYTHON)" setup/environment test
 	@touch $@ $(INSTALLED_RUN)
+
+# By the interpreter of .venv, so that all that is measured runs on the same one.
+$(INSTALLED_BENCH): $(INSTALLED_TEST) bench/stream/constraints.txt
+	@setup/bench-environment
+	@touch $@
 
 run: $(INSTALLED_RUN)
 	@exec $(BIN)/plumbline demo $(ARGS)
@@ -60,9 +67,12 @@ typecheck: $(INSTALLED_TEST)
 bench: $(INSTALLED_TEST)
 	$(BIN)/python -m bench $(ARGS)
 
+bench-stream: $(INSTALLED_BENCH) services
+	.venv-bench/bin/python -m bench.stream --write docs/performance.md $(ARGS)
+
 pins:
 	@PYTHON="$(PYTHON)" setup/pins
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .plumbline-demo dist
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .plumbline-demo dist
 	find bench detectors schemas streams tests -name __pycache__ -type d -prune -exec rm -rf {} +

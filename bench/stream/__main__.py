@@ -24,7 +24,7 @@ QUICK = Size(long=30_000, short=5_000, rounds=1)
 @click.option(
     "--write",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put the results between the marks of this page.",
+    help="Put the results between the marks of this page, unless they are --quick.",
 )
 def command(
     quick: bool, rounds: int | None, events: int | None, arms: str | None, write: Path | None
@@ -45,7 +45,7 @@ def command(
             sys.exit(1)
     text = throughput(results, size)
     click.echo(text)
-    if write is not None:
+    if write is not None and not quick:
         put(write, text)
 
 
