@@ -31,9 +31,9 @@ import msgspec
 from bench.events import write
 from schemas.events import Event
 from schemas.settings import Settings
+from streams.history import batches
 from streams.icp_files import load_icps
 from streams.pipeline import Pipeline, spare_the_collector
-from streams.replay import batches
 from streams.stores.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -90,6 +90,13 @@ class Pipeline:
         result = self._accounts.fire_timers(until)
         return [result, *self.catch_up()] if result.effects.observations else [result]
 
+    def observe(self, observations: Sequence[bytes]) -> list[BatchResult]:
+        """Takes encoded observations in that another account stage made, in their order."""
+        begin = self._drift.next_offset(OBSERVATIONS)
+        return (
+            [self._drift.process(OBSERVATIONS, list(enumerate(observations, begin)))] if observations else []
+        )
+
     def catch_up(self) -> list[BatchResult]:
         """Takes the observations in that are committed and not yet taken in; also after a restart."""
         results: list[BatchResult] = []

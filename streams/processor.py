@@ -34,8 +34,6 @@ from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow
 __all__ = ["BatchResult", "Processor"]
 
 MAX_DEAD_LETTER_BYTES = 65_536
-CHUNK = 1000
-"""records decoded at once"""
 
 _log = structlog.get_logger()
 
@@ -60,12 +58,16 @@ class _Slot:
         self.batch = 0
 
 
-class _StepFailedError(Exception):
+class StepFailed(Exception):
+    """A step raised an exception on the record number ``index`` of the batch."""
+
     def __init__(self, index: int) -> None:
         self.index = index
 
 
-class _TimerFailedError(Exception):
+class TimerFailed(Exception):
+    """A timer of ``key`` raised an exception."""
+
     def __init__(self, key: str) -> None:
         self.key = key
 
@@ -76,6 +78,9 @@ class Processor:
     ``late_after_s``: records older than this at the watermark are late; None takes all. ``cached_states`` bounds the
     states held in memory between batches. ``flood_limit``: how many dead letters are too many; None takes all.
     """
+
+    chunk = 1000
+    """records decoded at once"""
 
     def __init__(
         self,
@@ -141,9 +146,9 @@ class Processor:
         while True:
             try:
                 return self._process(bodies, place, offsets, failed)
-            except _StepFailedError as failure:
+            except StepFailed as failure:
                 failed.add(failure.index)
-            except _TimerFailedError as failure:
+            except TimerFailed as failure:
                 self._stuck.add(failure.key)
             except DeadLetterFlood:
                 self._slots.clear()
@@ -158,7 +163,7 @@ class Processor:
             run.load((), until)
             try:
                 run.fire(until)
-            except _TimerFailedError as failure:
+            except TimerFailed as failure:
                 self._stuck.add(failure.key)
                 self._slots.clear()
                 continue
@@ -173,14 +178,17 @@ class Processor:
             flood = self._flood_limit.look(sorted(failed))
             if flood is not None:
                 raise DeadLetterFlood(flood, ["step_failed"])
-        for first in range(0, len(bodies), CHUNK):
-            self._step_through(run, bodies[first : first + CHUNK], place, first, failed)
+        for first in range(0, len(bodies), self.chunk):
+            self._step_through(run, bodies[first : first + self.chunk], place, first, failed)
         run.fire(run.watermark)
         if self._flood_limit is not None:
             flood = self._flood_limit.take(len(bodies), run.dead_at)
             if flood is not None:
                 raise DeadLetterFlood(flood, run.reasons())
-        return run.commit(offsets, len(bodies))
+        return run.commit(offsets, self._received(bodies))
+
+    def _received(self, bodies: Sequence[bytes]) -> int:
+        return len(bodies)
 
     def _step_through(
         self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
@@ -221,7 +229,7 @@ class Processor:
                 _log.exception(
                     "step failed", stage=self._stage.name, error=type(error).__name__, exc_info=False
                 )
-                raise _StepFailedError(index) from error
+                raise StepFailed(index) from error
             if fresh:
                 applied.append(type(record))
             else:
@@ -337,7 +345,7 @@ class _Run:
                 stage.fire(key, slot.state, due, self.effects)
             except Exception as error:
                 _log.exception("timer failed", stage=stage.name, error=type(error).__name__, exc_info=False)
-                raise _TimerFailedError(key) from error
+                raise TimerFailed(key) from error
             slot.due = None
             self.note_due(key, slot)
 

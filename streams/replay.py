@@ -6,12 +6,14 @@ what a live run on the same events would have said.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime
-from itertools import islice
+from heapq import merge
 from pathlib import Path
 
 import msgspec
@@ -19,18 +21,18 @@ from msgspec import Struct
 
 from detectors.signals.contract import Verdict
 from schemas.alerts import Interval, TriggerAlert, decode_alert, moment
-from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.dead_letters import write_rejects
+from streams.history import Progress, batches
 from streams.pipeline import Pipeline, spare_the_collector
+from streams.replay_shards import NotShared, replay_shared
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
 
-READ_BYTES = 1 << 22
-
-Progress = Callable[[int, int], None]
-"""called with (bytes read, events received) after each batch"""
+WORTH_SHARING = 20_000_000
+"""Bytes of history from which on several processes are quicker than one; each takes a moment to start."""
+MOST_PROCESSES = 8
 
 
 class AlertCounts(Struct):
@@ -78,68 +80,125 @@ def replay(
     icps: Sequence[ICP],
     settings: Settings,
     *,
+    processes: int = 1,
     alerts_to: Path | None = None,
     rejects_to: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> ReplayReport:
-    """Runs the events in ``paths`` (JSONL, one after the other) through a fresh pipeline.
+    """Runs the events in ``paths`` (JSONL, one after the other) through a fresh pipeline, in so many processes.
 
     ``alerts_to`` gets all alerts as JSONL in order of (time, id); ``rejects_to`` the events that could not be used,
     with their reasons. Raises PlumblineError when a file can't be read.
     """
     spare_the_collector()
     began = time.perf_counter()
-    started_at = time.time()
-    with tempfile.TemporaryDirectory(prefix="plumbline-replay-") as scratch:
-        store = SqliteStore(Path(scratch) / "plumbline.db")
-        try:
-            pipeline = Pipeline(store, icps, settings, lambda: started_at)
-            reasons: Counter[str] = Counter()
-            read = 0
-            for batch, size in batches(paths, settings.batch_events):
-                results = pipeline.process(batch)
-                reasons.update(letter.reason for result in results for letter in result.dead_letters)
-                read += size
-                progress(read, pipeline.ledger.received)
-            rejects = None
-            if rejects_to is not None and pipeline.ledger.dead_lettered:
-                write_rejects(rejects_to, store.dead_letters())
-                rejects = str(rejects_to)
-            bodies = store.alerts()
-            if alerts_to is not None:
-                _write_lines(alerts_to, bodies)
-            return ReplayReport(
-                events=pipeline.ledger.received,
-                seconds=time.perf_counter() - began,
-                ledger=pipeline.ledger,
-                dead_letters=dict(sorted(reasons.items())),
-                rejects=rejects,
-                accounts=store.account_count(),
-                alerts=_count(bodies),
-                drift=[_row(verdict) for verdict in pipeline.verdicts()],
-                last=moment(pipeline.watermark) if pipeline.watermark else None,
+    with tempfile.TemporaryDirectory(prefix="plumbline-replay-") as scratch, ExitStack() as open_stores:
+
+        def opened(path: Path) -> SqliteStore:
+            return open_stores.enter_context(closing(SqliteStore(path)))
+
+        now = time.time()
+        done: _Done | None = None
+        if processes > 1:
+            with suppress(NotShared):
+                done = _in_shards(paths, icps, settings, processes, now, Path(scratch), opened, progress)
+        if done is None:
+            done = _alone(paths, icps, settings, now, Path(scratch), opened, progress)
+        rejects = None
+        if rejects_to is not None and done.ledger.dead_lettered:
+            letters = merge(
+                *(store.dead_letters() for store in done.stores), key=lambda letter: letter.offset
             )
-        finally:
-            store.close()
+            write_rejects(rejects_to, letters)
+            rejects = str(rejects_to)
+        bodies = [body for _, _, body in merge(*(store.alerts_in_order() for store in done.stores))]
+        if alerts_to is not None:
+            _write_lines(alerts_to, bodies)
+        return ReplayReport(
+            events=done.ledger.received,
+            seconds=time.perf_counter() - began,
+            ledger=done.ledger,
+            dead_letters=dict(sorted(done.reasons.items())),
+            rejects=rejects,
+            accounts=done.accounts,
+            alerts=_count(bodies),
+            drift=[_row(verdict) for verdict in done.verdicts],
+            last=moment(done.watermark) if done.watermark else None,
+        )
 
 
-def batches(paths: Sequence[Path], size: int) -> Iterator[tuple[list[tuple[int, bytes]], int]]:
-    """The lines of the files as records (offset, line) in batches, with the bytes that each batch took. Empty lines
-    are passed over. Raises PlumblineError when a file can't be read."""
-    offset = 0
-    for path in paths:
-        try:
-            with path.open("rb", buffering=READ_BYTES) as file:
-                while lines := list(islice(file, size)):
-                    taken = sum(map(len, lines))
-                    if b"\n" in lines or b"\r\n" in lines:
-                        lines = [line for line in lines if not line.isspace()]
-                    yield list(zip(range(offset, offset + len(lines)), lines, strict=True)), taken
-                    offset += len(lines)
-        except OSError as error:
-            raise PlumblineError(
-                f"{path} can't be read: {error.strerror}", remedy="check the path and its permissions"
-            ) from None
+def processes_for(paths: Sequence[Path]) -> int:
+    """In how many processes a history is best replayed here."""
+    if sum(path.stat().st_size for path in paths) < WORTH_SHARING:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES)
+
+
+class _Done(Struct):
+    """What a replay found, and the open stores that hold its alerts and dead letters."""
+
+    ledger: Ledger
+    watermark: float
+    accounts: int
+    reasons: dict[str, int]
+    verdicts: list[Verdict]
+    stores: list[SqliteStore]
+
+
+def _alone(
+    paths: Sequence[Path],
+    icps: Sequence[ICP],
+    settings: Settings,
+    now: float,
+    scratch: Path,
+    opened: Callable[[Path], SqliteStore],
+    progress: Progress,
+) -> _Done:
+    store = opened(scratch / "plumbline.db")
+    pipeline = Pipeline(store, icps, settings, lambda: now)
+    reasons: Counter[str] = Counter()
+    read = 0
+    for batch, size in batches(paths, settings.batch_events):
+        results = pipeline.process(batch)
+        reasons.update(letter.reason for result in results for letter in result.dead_letters)
+        read += size
+        progress(read, pipeline.ledger.received)
+    return _Done(
+        pipeline.ledger,
+        pipeline.watermark,
+        store.account_count(),
+        dict(reasons),
+        pipeline.verdicts(),
+        [store],
+    )
+
+
+def _in_shards(
+    paths: Sequence[Path],
+    icps: Sequence[ICP],
+    settings: Settings,
+    processes: int,
+    now: float,
+    scratch: Path,
+    opened: Callable[[Path], SqliteStore],
+    progress: Progress,
+) -> _Done:
+    """Raises NotShared."""
+    store = opened(scratch / "drift.db")
+    drift = Pipeline(store, icps, settings, None)
+    shared = replay_shared(
+        paths,
+        icps,
+        settings,
+        processes=processes,
+        now=now,
+        folder=scratch,
+        observe=drift.observe,
+        progress=progress,
+    )
+    stores = [store, *(opened(path) for path in shared.stores)]
+    return _Done(shared.ledger, shared.watermark, shared.accounts, shared.reasons, drift.verdicts(), stores)
 
 
 def _row(verdict: Verdict) -> DriftRow:

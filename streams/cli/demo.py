@@ -25,10 +25,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from schemas.errors import PlumblineError
 from streams.cli.run import serve_until_signal
 from streams.embedded import EmbeddedService
+from streams.history import batches
 from streams.icp_files import load_icps
 from streams.log import EventLog
 from streams.logs import configure_logs
-from streams.replay import batches
 from streams.settings_file import load_settings
 from streams.simulation.company import Order, simulate
 from streams.simulation.scenarios import SCENARIOS

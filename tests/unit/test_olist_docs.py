@@ -23,7 +23,7 @@ from schemas.duration import DAY
 from schemas.settings import Settings
 from streams.icp_files import load_icps
 from streams.pipeline import Pipeline
-from streams.replay import batches
+from streams.history import batches
 from streams.stores.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]

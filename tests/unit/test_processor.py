@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import streams.processor
 from detectors.effects import Effects
 from schemas.alerts import Notice, moment
 from schemas.errors import EventRefused, Fenced, Problem
@@ -142,7 +141,7 @@ def test_neither_batches_nor_chunks_nor_what_is_kept_in_memory_change_anything(
 ) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(history)), max_size=6))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams.processor, "CHUNK", chunk)
+        patch.setattr(Processor, "chunk", chunk)
         found = outcome(*run(history, cuts, cached_states=cached))
     assert found == outcome(*run(history, []))
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 
+from detectors.accounts import AccountStage
 from schemas.settings import Settings
 from streams.embedded import EmbeddedService
 from streams.icp_files import load_icps
 from streams.replay import replay
+from streams.replay_shards import CHUNK, Failed, NotShared, _run_shard
 from tests.unit.simulated import ICP, ROOT, write_history
 
 CLOCKLESS = Settings(clock="events", listen="127.0.0.1:0")
@@ -53,6 +59,62 @@ def test_batches_change_no_byte(
 ) -> None:
     settings = Settings(clock="events", batch_events=batch_events)
     replay([history], load_icps([ICP]), settings, alerts_to=tmp_path / "alerts.jsonl")
+    assert (tmp_path / "alerts.jsonl").read_bytes().splitlines() == alerts
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_change_no_byte(
+    history: Path, lines: list[bytes], tmp_path: Path, processes: int
+) -> None:
+    """With events that can't be read, whose times must not move the watermark, and small batches."""
+    broken = [line.replace(b'"specversion":"1.0"', b'"specversion":"9"') for line in lines[::50]]
+    mixed = [each for pair in zip(lines, broken * 51, strict=False) for each in pair]
+    path = tmp_path / "mixed.jsonl"
+    path.write_bytes(b"\n".join([*mixed, b"{}", b"\xff", *lines[len(broken) * 51 :]]) + b"\n")
+    settings = Settings(clock="events", batch_events=9000)
+    found = []
+    for number in (1, processes):
+        alerts_to, rejects_to = tmp_path / f"alerts{number}.jsonl", tmp_path / f"rejects{number}.jsonl"
+        report = replay(
+            [path],
+            load_icps([ICP]),
+            settings,
+            processes=number,
+            alerts_to=alerts_to,
+            rejects_to=rejects_to,
+        )
+        report.seconds, report.rejects = 0.0, None
+        found.append((report, alerts_to.read_bytes(), rejects_to.read_bytes()))
+    assert found[0] == found[1]
+    assert found[0][0].ledger.dead_lettered > 1000
+    assert found[0][0].alerts.by_kind["trigger"] > 10
+
+
+def test_a_step_that_fails_is_left_to_one_process(
+    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(AccountStage, "step", broken)
+    here, there = multiprocessing.Pipe(duplex=False)
+    barrier = threading.Barrier(1)
+    times = multiprocessing.RawArray("d", 2 * CHUNK)
+    given = (0, 1, [history], load_icps([ICP]), CLOCKLESS, 2e9, tmp_path, times, barrier, there)
+    _run_shard(*given)
+    with closing(here):
+        assert msgspec.msgpack.decode(here.recv_bytes(), type=Failed).again
+    assert barrier.broken
+
+
+def test_what_could_not_be_shared_is_done_by_one_process(
+    history: Path, alerts: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_shared(*_: object, **__: object) -> None:
+        raise NotShared
+
+    monkeypatch.setattr("streams.replay.replay_shared", not_shared)
+    replay([history], load_icps([ICP]), CLOCKLESS, processes=2, alerts_to=tmp_path / "alerts.jsonl")
     assert (tmp_path / "alerts.jsonl").read_bytes().splitlines() == alerts
 
 

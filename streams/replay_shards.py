@@ -1,0 +1,361 @@
+"""A replay on several cores: accounts are shared out over processes, and what comes out is the same byte for byte.
+
+Every process reads the whole history, steps through the events of its own accounts, and keeps them in a store of its own.
+What one process alone would know of all accounts is exchanged:
+1. Time. After each chunk the processes tell each other the times of the events that they could read, so that the
+   watermark moves for all of them at the same record, and timers fire and events are late as in one process.
+2. Observations. Those of a batch are merged by (known, number of the record in the batch): the order in which one process
+   would have made them. The drift stage runs once, in the process that asked for the replay.
+
+An event on which a step fails (a bug) makes a batch be taken again, for which the processes would have to agree: NotShared
+is raised instead, and the caller takes the history again in one process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from math import inf
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from threading import BrokenBarrierError
+from typing import Any, Self
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from detectors.accounts import AccountStage
+from detectors.catalogue import signals
+from detectors.effects import BY_TIMER
+from schemas.errors import EventRefused, PlumblineError
+from schemas.events import event_reader
+from schemas.icp import ICP
+from schemas.observations import encode_observation
+from schemas.settings import Settings
+from streams.history import Progress, batches
+from streams.pipeline import EVENTS, spare_the_collector
+from streams.processor import Decoded, Processor, StepFailed, TimerFailed
+from streams.stores.contract import Ledger
+from streams.stores.sqlite import SqliteStore
+
+Observe = Callable[[Sequence[bytes]], object]
+
+CHUNK = 8192
+"""records between two exchanges of times"""
+
+
+class NotShared(Exception):
+    """A step failed: only one process alone can say what then comes out."""
+
+
+class Told(Struct, array_like=True, gc=False):
+    """An observation with what orders it."""
+
+    known: float
+    position: int
+    account: str
+    body: bytes
+
+
+class BatchDone(Struct, array_like=True, tag=True):
+    """What one process has to say of a batch. ``read`` bytes of the files, all accounts' events counted."""
+
+    read: int
+    received: int
+    reasons: dict[str, int]
+    told: list[Told]
+
+
+class ShardDone(Struct, array_like=True, tag=True):
+    ledger: Ledger
+    watermark: float
+    accounts: int
+
+
+class Failed(Struct, array_like=True, tag=True):
+    """``again``: one process alone may still do it."""
+
+    again: bool
+    what: str = ""
+    remedy: str = ""
+
+
+class _Subject(Struct):
+    subject: str
+
+
+class _Times:
+    """The exchange: event times of a chunk, -inf where a record can't be read. There are two boards by turns, so that a
+    fast process can write the next chunk's while a slow one still reads."""
+
+    def __init__(self, shared: Any, barrier: threading.Barrier) -> None:
+        self._boards = np.frombuffer(shared, dtype=np.float64).reshape(2, CHUNK)
+        self._barrier = barrier
+        self._turn = 0
+
+    def board(self) -> memoryview[float]:
+        """Where to write the times of one's own records."""
+        return memoryview(self._boards[self._turn]).cast("B").cast("d")
+
+    def exchanged(self, records: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The times of all records of the chunk, when all processes have written theirs."""
+        self._barrier.wait()
+        times = self._boards[self._turn, :records]
+        self._turn = 1 - self._turn
+        return times
+
+
+class _ShardProcessor(Processor):
+    """Steps through the records of its own share of the accounts."""
+
+    chunk = CHUNK
+
+    def share(self, number: int, of: int, times: _Times) -> None:
+        """Says which share is its own."""
+        self._number, self._of = number, of
+        self._times = times
+        self._subject = msgspec.json.Decoder(_Subject).decode
+
+    def process_own(self, records: Sequence[tuple[int, bytes]]) -> BatchDone:
+        """Takes the own records of a batch in. Raises StepFailed or TimerFailed."""
+        offsets = [offset for offset, _ in records]
+        self._own = 0
+        result = self._process(
+            [body for _, body in records],
+            lambda index: (EVENTS, offsets[index]),
+            {EVENTS: offsets[-1] + 1} if offsets else {},
+            set(),
+        )
+        effects = result.effects
+        return BatchDone(
+            read=0,
+            received=self._own,
+            reasons=dict(Counter(letter.reason for letter in result.dead_letters)),
+            told=[
+                Told(each.known, position, each.account, encode_observation(each))
+                for each, position in zip(effects.observations, effects.positions, strict=True)
+            ],
+        )
+
+    def _received(self, bodies: Sequence[bytes]) -> int:
+        return self._own
+
+    def _decode_all(
+        self, run: Any, bodies: Sequence[bytes], place: Any, first: int, failed: set[int]
+    ) -> tuple[list[Decoded], float]:
+        decode, subject_of, own_number, of = self.decode, self._subject, self._number, self._of
+        board = self._times.board()
+        own: list[Decoded] = []
+        for at_chunk, body in enumerate(bodies):
+            try:
+                owner = crc32(subject_of(body).subject.encode()) % of
+            except ValueError:  # msgspec's errors are ValueErrors, and so is a text that is no UTF-8
+                owner = 0
+            if owner != own_number:
+                continue
+            self._own += 1
+            index = first + at_chunk
+            try:
+                key, at, record = decode(body)
+            except EventRefused as error:
+                run.reject(index, *place(index), error.problem.code, str(error.problem), body)
+                board[at_chunk] = -inf
+                continue
+            own.append((index, key, at, record))
+            board[at_chunk] = at
+        reached = np.maximum.accumulate(self._times.exchanged(len(bodies)))
+        return _with_ticks(own, reached.tolist(), first, run.watermark)
+
+
+def _with_ticks(
+    own: Sequence[Decoded], reached: Sequence[float], first: int, watermark: float
+) -> tuple[list[Decoded], float]:
+    """``own`` records with what others' records do to the watermark before and after them. ``reached``: the newest time up
+    to each record of the chunk."""
+    decoded: list[Decoded] = []
+    for entry in own:
+        before = entry[0] - first - 1
+        if before >= 0 and reached[before] > watermark:
+            watermark = reached[before]
+            decoded.append((entry[0], "", watermark, None))
+        decoded.append(entry)
+        if entry[2] > watermark:
+            watermark = entry[2]
+    if reached and reached[-1] > watermark:
+        watermark = reached[-1]
+        decoded.append((first + len(reached) - 1, "", watermark, None))
+    return decoded, watermark
+
+
+def _run_shard(
+    number: int,
+    of: int,
+    paths: Sequence[Path],
+    icps: Sequence[ICP],
+    settings: Settings,
+    now: float,
+    folder: Path,
+    shared: Any,
+    barrier: threading.Barrier,
+    answers: Connection,
+) -> None:
+    """What one process does."""
+    encode = msgspec.msgpack.encode
+    spare_the_collector()
+    store = SqliteStore(_store(folder, number))
+    try:
+        stage = AccountStage(icps, signals(settings.drift), settings.late_after)
+        decode = event_reader(settings.limits, now)
+        processor = _ShardProcessor(store, stage, decode, late_after_s=settings.late_after)
+        processor.share(number, of, _Times(shared, barrier))
+        for batch, size in batches(paths, settings.batch_events):
+            done = processor.process_own(batch)
+            done.read = size
+            answers.send_bytes(encode(done))
+        claim = processor.claim
+        answers.send_bytes(encode(ShardDone(claim.ledger, claim.watermark, store.account_count())))
+    except (StepFailed, TimerFailed):
+        answers.send_bytes(encode(Failed(again=True)))
+        barrier.abort()
+    except BrokenBarrierError:
+        pass  # another one failed, and says why
+    except PlumblineError as error:
+        answers.send_bytes(encode(Failed(again=False, what=error.what, remedy=error.remedy)))
+        barrier.abort()
+    finally:
+        store.close()
+        answers.close()
+
+
+_answer = msgspec.msgpack.Decoder(BatchDone | ShardDone | Failed)
+
+
+class Shared(Struct):
+    """What all processes found together. ``stores``: their data files, in ``folder``."""
+
+    ledger: Ledger
+    watermark: float
+    accounts: int
+    reasons: dict[str, int]
+    stores: list[Path]
+
+
+def replay_shared(
+    paths: Sequence[Path],
+    icps: Sequence[ICP],
+    settings: Settings,
+    *,
+    processes: int,
+    now: float,
+    folder: Path,
+    observe: Observe,
+    progress: Progress,
+) -> Shared:
+    """Runs the events in ``paths`` through ``processes`` processes. ``observe`` gets the encoded observations, batch by
+    batch, in order; ``progress`` is called with (bytes read, events received).
+
+    Raises NotShared, and PlumblineError when a file can't be read.
+    """
+    reasons: Counter[str] = Counter()
+    read = received = 0
+    with _Shards(paths, icps, settings, processes, now, folder) as shards:
+        while True:
+            answers = shards.answers()
+            ended = [answer for answer in answers if isinstance(answer, ShardDone)]
+            if ended:
+                break
+            done = [answer for answer in answers if isinstance(answer, BatchDone)]
+            observe([each.body for each in sorted((t for one in done for t in one.told), key=_order)])
+            for one in done:
+                reasons.update(one.reasons)
+                received += one.received
+            read += done[0].read
+            progress(read, received)
+    return Shared(
+        ledger=_sum([one.ledger for one in ended]),
+        watermark=ended[0].watermark,
+        accounts=sum(one.accounts for one in ended),
+        reasons=dict(reasons),
+        stores=shards.stores,
+    )
+
+
+class _Shards:
+    """The processes while they run; leaving ends them."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        icps: Sequence[ICP],
+        settings: Settings,
+        processes: int,
+        now: float,
+        folder: Path,
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        shared = context.RawArray("d", 2 * CHUNK)
+        self._barrier = context.Barrier(processes)
+        self._connections: list[Connection] = []
+        self._processes: list[SpawnProcess] = []
+        for number in range(processes):
+            here, there = context.Pipe(duplex=False)
+            given = (number, processes, paths, icps, settings, now, folder, shared, self._barrier, there)
+            process = context.Process(target=_run_shard, args=given, daemon=True)
+            process.start()
+            there.close()  # so that a process which dies is noticed
+            self._connections.append(here)
+            self._processes.append(process)
+        self.stores = [_store(folder, number) for number in range(processes)]
+
+    def answers(self) -> list[BatchDone | ShardDone]:
+        """What each says of the next batch."""
+        found: list[BatchDone | ShardDone] = []
+        for connection in self._connections:
+            try:
+                answer = _answer.decode(connection.recv_bytes())
+            except EOFError:
+                self._barrier.abort()
+                continue
+            if isinstance(answer, Failed):
+                if answer.again:
+                    raise NotShared
+                raise PlumblineError(answer.what, remedy=answer.remedy)
+            found.append(answer)
+        if len(found) < len(self._connections):
+            raise NotShared
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            for process in self._processes:
+                process.terminate()
+        for process, connection in zip(self._processes, self._connections, strict=True):
+            process.join()
+            connection.close()
+
+
+def _order(told: Told) -> tuple[float, int, str]:
+    """What timers make comes before what the record makes that let them fire, and is ordered by account among itself."""
+    return told.known, told.position, told.account if told.position == BY_TIMER else ""
+
+
+def _sum(ledgers: Sequence[Ledger]) -> Ledger:
+    return Ledger(
+        received=sum(ledger.received for ledger in ledgers),
+        applied=sum(ledger.applied for ledger in ledgers),
+        duplicate=sum(ledger.duplicate for ledger in ledgers),
+        late=sum(ledger.late for ledger in ledgers),
+        dead_lettered=sum(ledger.dead_lettered for ledger in ledgers),
+    )
+
+
+def _store(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number}.db"
