@@ -204,6 +204,12 @@ class Metrics:
             [*by_segment, "state"],
             registry=registry,
         )
+        self._drift_held = Gauge(
+            "plumbline_drift_held", "Observations that wait for an account partition.", registry=registry
+        )
+        self._drift_waits = Gauge(
+            "plumbline_drift_waits_seconds", "Since when the first of them waits.", registry=registry
+        )
 
         # alerts out
         self._alerts_waiting = Gauge(
@@ -302,6 +308,10 @@ class Metrics:
             for signal, known in self._latest.items():
                 for segment, verdict in self._shown(signal, known).items():
                     self._show(bounded_label(self._names("signal"), signal, MAX_SIGNALS), segment, verdict)
+
+    def drift_waits(self, held: int, waited_s: float) -> None:
+        self._drift_held.set(held)
+        self._drift_waits.set(waited_s)
 
     def partitions_stopped(self, count: int) -> None:
         """So many partitions of this process stand still (streams/flood_limit.py)."""
