@@ -23,6 +23,7 @@ COMMANDS = {
     "simulate": ("streams.cli.simulate", "Write the event history of a simulated company."),
     "replay": ("streams.cli.replay", "Run a history through the processor, and say what comes out."),
     "post": ("streams.cli.post", "Send a history to a running service."),
+    "gateway": ("streams.cli.gateway", "Take events over HTTP in distributed mode; pages and API."),
     "deliver": ("streams.cli.deliver", "Send webhooks in distributed mode, from the alerts topic."),
     "deliveries": ("streams.cli.deliveries", "List, show and retry webhook deliveries."),
     "dlq": ("streams.cli.dlq", "List and show events that could not be used."),
