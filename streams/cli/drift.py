@@ -1,4 +1,4 @@
-"""plumbline drift: the verdicts of the drift signals, from a service's data directory, whether it runs or not."""
+"""plumbline drift: the verdicts of the drift signals, from a service's data directory or Redis, whether it runs or not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streams.cli.drift_chart import chart_lines
 from streams.serving.alert_archive import newest_alerts
 from streams.serving.contract import Wanted
 from streams.serving.drift_verdicts import verdict_views
-from streams.serving.sqlite import SqliteSource
+from streams.serving.sources import source_of
 from streams.serving.views import VerdictView
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
@@ -102,8 +102,7 @@ def _table(rows: list[DriftRow], width: int) -> Table:
 def _read(
     settings: Settings, data_dir: Path | None, wanted: Wanted | None
 ) -> tuple[list[VerdictView], list[Alert]]:
-    source = SqliteSource((data_dir or settings.data_dir) / "plumbline.db")
-    with closing(source), source.snapshot() as snapshot:
+    with closing(source_of(settings, data_dir)) as source, source.snapshot() as snapshot:
         verdicts = verdict_views(snapshot, signals(settings.drift))
         return verdicts, newest_alerts(snapshot, wanted, MAX_ALERTS) if wanted is not None else []
 

@@ -1,7 +1,8 @@
 """Writes the lists of one state partition in Redis anew after the ICP file has changed; relisting.py says what for.
 
-Who owns the partition keeps its lists in order, since its commits write places by its own ICP file: ``begin`` after each
-claim, before the first commit; ``run`` in a thread while commits go on.
+Who owns the partition keeps its lists in order, since its commits write places by its own ICP file: ``Lists.begin`` after
+each claim, before the first commit; ``Relisting.run`` in a thread while commits go on. Until it has run, every account of
+the cluster is scored for a list: slow, and right.
 
 Rules:
 1. While places are written, ``listed_under`` holds a word of this writer's own, and nobody relies on the order. Whoever
@@ -15,16 +16,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from detectors.scoring import CompiledVariant
 from schemas.errors import StoreUnavailable
+from schemas.icp import ICP
+from schemas.settings import Settings
 from streams.serving.redis_lists import listed_before
 from streams.serving.relisting import PAUSE_S, listings_of
 from streams.serving.versions import Versions, scoring_of
-from streams.stores.redis_connection import Script
+from streams.stores.redis_connection import Script, address_of, connect, reaching
 from streams.stores.redis_keys import PartitionKeys
 
 CHUNK = 500
@@ -33,50 +36,76 @@ TRIES = 100
 """How often accounts are read again that have changed meanwhile."""
 
 States = Iterable[tuple[str, bytes]]
+_RELIST = Script("redis_relist")
 
 
 class _Ended(Exception):
     """Asked to stop, or the lists are in other hands."""
 
 
+class Lists:
+    """The lists of a worker's state partitions. ``now`` gives the present in Unix seconds."""
+
+    def __init__(self, settings: Settings, icps: Sequence[ICP], now: Callable[[], float]) -> None:
+        self._settings = settings.redis
+        self._versions = Versions(icps, settings.late_after)
+        self._now = now
+        self._client = connect(settings.redis)
+
+    def begin(self, partition: int) -> Relisting:
+        """From here on nobody relies on what another ICP file wrote. Quick; raises StoreUnavailable."""
+        keys = PartitionKeys(self._settings.key_prefix, "accounts", partition)
+        relisting = Relisting(self._client, address_of(self._settings), keys, self._versions, self._now())
+        relisting.begin()
+        return relisting
+
+    def close(self) -> None:
+        self._client.close()
+
+
 class Relisting:
-    """The lists of one state partition, under the ICP file in force at ``now`` (Unix seconds).
+    """The lists of one state partition, under the ICP file in force at ``now`` (Unix seconds)."""
 
-    Errors of Redis pass through: who calls it does so within ``reaching`` (streams/stores/redis_connection.py).
-    """
-
-    def __init__(self, client: Any, keys: PartitionKeys, versions: Versions, now: float) -> None:
+    def __init__(
+        self, client: Any, address: str, keys: PartitionKeys, versions: Versions, now: float
+    ) -> None:
         self._client = client
+        self._address = address
         self._keys = keys
         self._icp = versions.in_force(now)
         self._stale_before = versions.stale_before(self._icp)
         self._now = now
-        self._script = Script("redis_relist")
         self._word = f"being written {secrets.token_hex(16)}"
 
     def begin(self) -> None:
-        """From here on nobody relies on lists that were written by another ICP file. Quick: two round trips."""
-        behind = [variant.name for variant in self._icp.variants if not self._in_order(variant)]
-        if behind:
-            self._client.hset(self._keys.listed_under, mapping=dict.fromkeys(behind, self._word))
+        """Raises StoreUnavailable."""
+        with reaching(self._address):
+            behind = [variant.name for variant in self._icp.variants if not self._in_order(variant)]
+            if behind:
+                self._client.hset(self._keys.listed_under, mapping=dict.fromkeys(behind, self._word))
 
     def run(self, pause: Callable[[float], bool]) -> int | None:
         """Writes what is to be written; how many places. At once if there is nothing.
 
         ``pause`` waits so many seconds between two chunks; if it says True, that is the end. The answer is None then, and
-        when another owner has taken the lists over. Raises StoreUnavailable when states change faster than they are read.
+        when another owner has taken the lists over. Raises StoreUnavailable, also when states change faster than they are
+        read.
         """
         try:
-            behind = [variant for variant in self._icp.variants if not self._in_order(variant)]
-            written = self._write(behind, self._every_state(), self._word, pause) if behind else 0
-            for variant in behind:
-                self._put(variant, [], self._word, scoring_of(variant))
-            if self._stale_before > float("-inf"):
-                for variant in self._icp.variants:
-                    stale = listed_before(self._client, [self._keys], variant.name, self._stale_before)
-                    written += self._write([variant], stale, scoring_of(variant), pause)
+            with reaching(self._address):
+                return self._run(pause)
         except _Ended:
             return None
+
+    def _run(self, pause: Callable[[float], bool]) -> int:
+        behind = [variant for variant in self._icp.variants if not self._in_order(variant)]
+        written = self._write(behind, self._every_state(), self._word, pause) if behind else 0
+        for variant in behind:
+            self._put(variant, [], self._word, scoring_of(variant))
+        if self._stale_before > float("-inf"):
+            for variant in self._icp.variants:
+                stale = listed_before(self._client, [self._keys], variant.name, self._stale_before)
+                written += self._write([variant], stale, scoring_of(variant), pause)
         return written
 
     def _write(
@@ -103,7 +132,7 @@ class Relisting:
                     rank = place.bound + place.at / place.envelope_s
                     values += [account, digest, rank, -fit, place.at]
             keys = self._keys
-            changed = self._script.run(
+            changed = _RELIST.run(
                 self._client,
                 [
                     keys.states,

@@ -19,11 +19,8 @@ from streams.kafka.partitioning import partition_of
 from streams.processor import Processor
 from streams.serving import Serving
 from streams.serving.redis import RedisSource
-from streams.serving.redis_relisting import Relisting
-from streams.serving.versions import Versions
+from streams.serving.redis_relisting import Lists
 from streams.stores.redis import RedisStore
-from streams.stores.redis_connection import connect
-from streams.stores.redis_keys import PartitionKeys
 from tests.unit.serving_world import NOW, Events, World, icp
 
 ACCOUNTS = 3
@@ -37,7 +34,7 @@ class RedisWorld(World):
         self, folder: Path, redis: RedisSettings, icps: Sequence[ICP] | None = None, now: float = NOW
     ) -> None:
         self.redis = redis
-        self.settings = Settings(data_dir=folder)
+        self.settings = Settings(data_dir=folder, redis=redis)
         self.now = now
         self.events = Events()
         self._begin(list(icps or [icp()]))
@@ -55,6 +52,7 @@ class RedisWorld(World):
         self.drifts = [
             Processor(store, DriftStage(heard), _decode, partition=number) for number in range(DRIFT)
         ]
+        self.lists = Lists(self.settings, icps, lambda: self.now)
         self.source = RedisSource(self.redis, {"accounts": ACCOUNTS, "drift": DRIFT})
         self.serving = Serving(self.source, icps, self.settings, lambda: self.now)
 
@@ -94,22 +92,13 @@ class RedisWorld(World):
         self.close()
         self._begin(list(icps))
 
-    def relisting(self, partition: int) -> Relisting:
-        keys = PartitionKeys(self.redis.key_prefix, "accounts", partition)
-        versions = Versions(self.icps, self.settings.late_after)
-        return Relisting(connect(self.redis), keys, versions, self.now)
-
     def relist(self) -> int:
         """As the owners of all state partitions do."""
-        written = 0
-        for number in range(ACCOUNTS):
-            relisting = self.relisting(number)
-            relisting.begin()
-            written += relisting.run(lambda seconds: False) or 0
-        return written
+        return sum(self.lists.begin(number).run(lambda seconds: False) or 0 for number in range(ACCOUNTS))
 
     def close(self) -> None:
         self.serving.close()
+        self.lists.close()
         self.redis_store.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from schemas.errors import StateRefused
 from schemas.redis_settings import RedisSettings
+from streams.cli.drift import command
 from streams.serving import Unreadable, lists, redis_relisting
 from streams.serving.redis import RedisSource
 from streams.serving.redis_ranges import Entry, Range, entries, together
@@ -293,22 +296,16 @@ def test_a_commit_in_between_is_not_overwritten(world: RedisWorld, monkeypatch: 
 def test_whoever_begins_later_has_the_lists(world: RedisWorld) -> None:
     """While a cluster is being renewed, an owner with the old file must not call its order good after a new one began."""
     crowd(world, 40)
-    old = [world.relisting(number) for number in range(ACCOUNTS)]
-    for each in old:
-        each.begin()
+    world.change_icp(icp(pricing=30))
+    old = [world.lists.begin(number) for number in range(ACCOUNTS)]
     world.change_icp(icp(pricing=5))
-    new = [world.relisting(number) for number in range(ACCOUNTS)]
-    for each in new:
-        each.begin()
+    new = [world.lists.begin(number) for number in range(ACCOUNTS)]
     assert [each.run(lambda seconds: False) for each in old] == [None] * ACCOUNTS
     with world.source.snapshot() as snapshot:
-        assert snapshot.listed_under("analytics") != redis_relisting.scoring_of(
-            world.relisting(0)._icp.by_name["analytics"]
-        )
+        assert snapshot.listed_under("analytics") is None
     assert sum(each.run(lambda seconds: False) or 0 for each in new) == 40
     world.change_icp(icp())
-    again = world.relisting(0)
-    again.begin()
+    again = world.lists.begin(0)
     with world.source.snapshot() as snapshot:
         assert snapshot.listed_under("analytics") is None
     assert again.run(lambda seconds: True) is None
@@ -318,8 +315,7 @@ def test_whoever_begins_later_has_the_lists(world: RedisWorld) -> None:
 def test_relisting_waits_between_chunks(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_relisting, "CHUNK", 5)
     crowd(world, 60)
-    relisting = world.relisting(1)
-    relisting.begin()
+    relisting = world.lists.begin(1)
     pauses: list[float] = []
 
     def pause(seconds: float) -> bool:
@@ -329,3 +325,18 @@ def test_relisting_waits_between_chunks(world: RedisWorld, monkeypatch: pytest.M
     written = relisting.run(pause)
     assert written is not None
     assert len(pauses) == -(-written // 5)
+
+
+# The command.
+
+
+def test_plumbline_drift_reads_redis_with_kafka_in_the_settings(world: RedisWorld, tmp_path: Path) -> None:
+    world.drift()
+    settings = tmp_path / "plumbline.yaml"
+    settings.write_text(
+        f"kafka: {{bootstrap: '127.0.0.1:1', partitions: {ACCOUNTS}, drift_partitions: {DRIFT}}}\n"
+        f"redis: {{url: '{world.redis.url}', key_prefix: {world.redis.key_prefix}}}\n"
+    )
+    result = CliRunner().invoke(command, ["list", "--json", "--settings", str(settings)])
+    assert result.exit_code == 0
+    assert json.loads(result.output)["verdicts"] == json.loads(msgspec.json.encode(world.serving.drift()))
