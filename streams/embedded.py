@@ -27,6 +27,8 @@ from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.delivery.dispatcher import Dispatcher
+from streams.flood_gate import FloodGate
+from streams.flood_limit import DeadLetterFlood, FloodLimit
 from streams.gateway.auth import protect
 from streams.gateway.events import GatewayDeps, make_gateway_routes
 from streams.gateway.server import make_runner
@@ -37,6 +39,7 @@ from streams.pipeline import Pipeline
 from streams.processor import BatchResult
 from streams.serving import Serving
 from streams.stores.sqlite import SqliteStore
+from streams.stores.stops import SqliteStops
 from streams.web.api import api_routes
 from streams.web.pages import page_routes
 
@@ -51,16 +54,26 @@ _log = structlog.get_logger("plumbline.embedded")
 class EmbeddedPipeline:
     """Log and pipeline over one data directory, without HTTP: what the service runs, and ``plumbline run --drain``.
 
-    Raises LogInUse when another process owns the directory.
+    ``stops``: whether a flood of dead letters holds it still, until somebody says go on (streams/flood_gate.py); a drain
+    has somebody who looks on. Raises LogInUse when another process owns the directory.
     """
 
-    def __init__(self, settings: Settings, icps: Sequence[ICP], now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        icps: Sequence[ICP],
+        now: Callable[[], float] = time.time,
+        *,
+        stops: bool = False,
+    ) -> None:
         self._now = now
         self._by_clock = settings.clock == "wall"
         self._batch_events = settings.batch_events
         self.log = EventLog(settings.data_dir / "log")
         self.store = SqliteStore(settings.data_dir / "plumbline.db")
-        self.pipeline = Pipeline(self.store, icps, settings, now)
+        limit = FloodLimit(settings.dead_letters) if stops else None
+        self.gate = None if limit is None else FloodGate(limit, SqliteStops(self.store.path), now=now)
+        self.pipeline = Pipeline(self.store, icps, settings, now, flood_limit=limit)
         self._reader = self.log.reader()
         self._last_arrival = now()
         self._keep_log_s = settings.keep_log
@@ -73,9 +86,17 @@ class EmbeddedPipeline:
 
     def turn(self) -> list[BatchResult] | None:
         """Does what there is to do: the next batch of the log, else the timers that are due. None: nothing."""
+        if self.gate is not None and not self.gate.open():
+            return None
         records = self._reader.read(self.pipeline.next_offset, self._batch_events)
         if records:
-            results = self.pipeline.process(records)
+            try:
+                results = self.pipeline.process(records)
+            except DeadLetterFlood as flood:
+                if self.gate is None:
+                    raise
+                self.gate.shut(flood)
+                return None
             self._last_arrival = self._now()
             return results
         now = self._now()
@@ -111,7 +132,7 @@ class EmbeddedService:
     def __init__(self, settings: Settings, icps: Sequence[ICP], now: Callable[[], float] = time.time) -> None:
         self.settings = settings
         self._now = now
-        self._engine = EmbeddedPipeline(settings, icps, now)
+        self._engine = EmbeddedPipeline(settings, icps, now, stops=True)
         database = self._engine.store.path
         self.metrics = Metrics(segments_per_signal=settings.drift.max_segments + 1)
         self.serving = Serving(database, icps, settings, self._serving_time)
@@ -226,7 +247,10 @@ class EmbeddedService:
         return self._now() if self.settings.clock == "wall" else self._engine.pipeline.watermark
 
     def _ready(self) -> tuple[bool, str]:
-        return (True, "") if self._alive else (False, "the pipeline does not run")
+        if not self._alive:
+            return False, "the pipeline does not run"
+        reason = "" if self._engine.gate is None else self._engine.gate.reason
+        return not reason, reason
 
     def _application(self, loop: asyncio.AbstractEventLoop) -> web.Application:
         def append(lines: Sequence[bytes]) -> int:
@@ -254,6 +278,7 @@ class EmbeddedService:
 
     def _expose(self) -> bytes:
         self.metrics.lag(events=self._engine.lag, now=self._now(), watermark=self._engine.pipeline.watermark)
+        self.metrics.partitions_stopped(1 if self._engine.gate is not None and self._engine.gate.reason else 0)
         self.metrics.accounts(self.serving.account_count())
         self.metrics.delivery_backlog(
             {name: (each.waiting, each.oldest_s) for name, each in self._dispatcher.backlog().items()}

@@ -19,6 +19,7 @@ from schemas.events import event_reader
 from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
+from streams.flood_limit import FloodLimit
 from streams.processor import BatchResult, Processor
 from streams.stores.contract import EmbeddedStore, Ledger
 
@@ -35,7 +36,8 @@ def spare_the_collector() -> None:
 
 
 class Pipeline:
-    """``now`` gives the present in Unix seconds, for refusing events from the future; None takes any time."""
+    """``now`` gives the present in Unix seconds, for refusing events from the future; None takes any time.
+    ``flood_limit``: how many dead letters are too many; None takes all."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Pipeline:
         now: Callable[[], float] | None,
         *,
         cached_states: int = 50_000,
+        flood_limit: FloodLimit | None = None,
     ) -> None:
         self.signals: Sequence[Signal] = signals(settings.drift)
         self.account_stage = AccountStage(icps, self.signals, settings.late_after)
@@ -58,6 +61,7 @@ class Pipeline:
             event_reader(settings.limits),
             late_after_s=settings.late_after,
             cached_states=cached_states,
+            flood_limit=flood_limit,
         )
         self._drift = Processor(store, self.drift_stage, _decode_observation)
 
@@ -78,7 +82,8 @@ class Pipeline:
         return self._accounts.next_due()
 
     def process(self, records: Sequence[tuple[int, bytes]]) -> list[BatchResult]:
-        """Takes events (offset, raw JSON) in; the first result is the account stage's, any others the drift stage's."""
+        """Takes events (offset, raw JSON) in; the first result is the account stage's, any others the drift stage's.
+        Raises DeadLetterFlood when there are too many dead letters: then nothing of the batch is in."""
         # The present is taken once a batch, for no batch takes long.
         if self._now is not None:
             self._accounts.decode = event_reader(self._limits, self._now())

@@ -35,6 +35,7 @@ class PartitionKeys:
         self.alerts_by_time = self.tag + "alerts:time"
         self.dead_letter_reasons = self.tag + "dead_letters:reasons"
         self.recent_dead_letters = self.tag + "dead_letters:recent"
+        self.stopped = self.tag + "stopped"
         self.held = self.tag + "held"
         self.held_bodies = self.tag + "held:bodies"
         self.sources = self.tag + "sources"
