@@ -1,0 +1,206 @@
+"""Embedded, replay and distributed give the same alerts for the same 200,000 simulated events, drift among them.
+
+The history is as histories are: late events, far too late ones, repeats, events out of order. Distributed here means the
+parts that decide what comes out, over a real Redis and a real Kafka: accounts shared out over four partitions that
+run at speeds of their own, the relay, the observations topic, the drift stage that holds back, the alerts topic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from detectors.accounts import AccountStage
+from detectors.catalogue import signals
+from detectors.drift import DriftStage
+from schemas.alerts import DriftAlert, decode_alert
+from schemas.events import event_reader
+from schemas.settings import Settings
+from streams.embedded import EmbeddedPipeline
+from streams.icp_files import load_icps
+from streams.kafka.drift import DriftIntake
+from streams.kafka.partitioning import partition_of
+from streams.kafka.relay import Relay, RelayTopics
+from streams.processor import Processor
+from streams.replay import replay
+from streams.simulation.company import Order, simulate
+from streams.simulation.scenarios import SCENARIOS
+from streams.stores.contract import Claim, Ledger
+from streams.stores.redis import RedisStore
+from tests.services.kafka import Kafka
+from tests.services.redis import RedisSpace
+from tests.unit.simulated import ICP
+
+PARTITIONS = 4
+EVENTS = 200_000
+LIMIT_S = 200.0
+SETTINGS = Settings(clock="events")
+
+
+class _Subject(msgspec.Struct):
+    subject: str
+
+
+_subject = msgspec.json.Decoder(_Subject)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("history") / "events.jsonl"
+    order = Order(
+        scenario=SCENARIOS["plg-silent-drift"],
+        accounts=6000,
+        days=400,
+        seed=3,
+        until=datetime(2026, 11, 1, tzinfo=UTC),
+        activity=0.1,
+        malformed=0,
+    )
+    simulate(order, path, lambda *_: None)
+    return path
+
+
+@pytest.fixture(scope="module")
+def lines(history: Path) -> list[bytes]:
+    found = history.read_bytes().splitlines()
+    assert len(found) >= EVENTS
+    return found
+
+
+@pytest.fixture(scope="module")
+def embedded(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPipeline]:
+    """The embedded service's pipeline, after it has read its log to the end."""
+    settings = Settings(clock="events", data_dir=tmp_path_factory.mktemp("embedded"))
+    engine = EmbeddedPipeline(settings, load_icps([ICP]))
+    try:
+        engine.log.append(lines)
+        while engine.turn() is not None:
+            pass
+        yield engine
+    finally:
+        engine.close()
+
+
+def by_id(bodies: list[bytes]) -> dict[str, bytes]:
+    return {decode_alert(body).id: body for body in bodies}
+
+
+def test_replay_says_what_embedded_says(history: Path, embedded: EmbeddedPipeline, tmp_path: Path) -> None:
+    replay([history], load_icps([ICP]), SETTINGS, alerts_to=tmp_path / "alerts.jsonl")
+    assert (tmp_path / "alerts.jsonl").read_bytes().splitlines() == embedded.store.alerts()
+
+
+async def test_distributed_says_what_embedded_says(
+    lines: list[bytes], embedded: EmbeddedPipeline, kafka: Kafka, redis: RedisSpace
+) -> None:
+    await kafka.create("observations", partitions=1)
+    await kafka.create("alerts", "dead-letters", partitions=PARTITIONS)
+    store = RedisStore(redis.settings, accounts=PARTITIONS, drift=1)
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            ledger, drift = await _run(lines, kafka, store)
+        expected = by_id(embedded.store.alerts())
+        assert any(isinstance(decode_alert(body), DriftAlert) for body in expected.values())
+        assert by_id([record.value for record in await kafka.read("alerts")]) == expected
+        assert ledger == embedded.pipeline.ledger
+        signal = "plg.conversion_gap"
+        assert store.load(drift, [signal], None).states[signal].state == _drift_state(embedded, signal)
+        assert store.held_count(drift) == 0
+    finally:
+        store.close()
+
+
+def _drift_state(embedded: EmbeddedPipeline, signal: str) -> bytes:
+    store = embedded.store
+    return store.load(store.claim("drift", 0), [signal], None).states[signal].state
+
+
+async def _run(lines: list[bytes], kafka: Kafka, store: RedisStore) -> tuple[Ledger, Claim]:
+    """Everything through; returns the sum of the ledgers and the drift stage's claim."""
+    known = signals(SETTINGS.drift)
+    parts: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
+    for line in lines:
+        parts[partition_of(_subject.decode(line).subject, PARTITIONS)].append(line)
+    processors = [
+        Processor(
+            store,
+            AccountStage(load_icps([ICP]), known, SETTINGS.late_after),
+            event_reader(SETTINGS.limits),
+            partition=number,
+            late_after_s=SETTINGS.late_after,
+        )
+        for number in range(PARTITIONS)
+    ]
+    topic = kafka.prefix + "observations"
+    drift = DriftIntake(store, DriftStage(known), topic, 0, PARTITIONS)
+    relay = Relay(
+        store,
+        {"bootstrap_servers": kafka.bootstrap},
+        RelayTopics(
+            observations=topic, alerts=kafka.prefix + "alerts", dead_letters=kafka.prefix + "dead-letters"
+        ),
+        mark_every_s=0.1,
+        caught_up_every_s=0.1,
+    )
+    relaying = asyncio.create_task(relay.run())
+    reading = asyncio.create_task(_read(kafka.bootstrap, topic, drift, relay))
+    try:
+        for number, processor in enumerate(processors):
+            relay.own("accounts", number, processor.claim.watermark)
+        relay.own("drift", 0, drift.claim.watermark)
+        speeds = random.Random(1)
+        at = [0] * PARTITIONS
+        observed = 0
+        while rest := [number for number, part in enumerate(parts) if at[number] < len(part)]:
+            # One partition runs ahead of the others for a while, then another one.
+            number = speeds.choice([rest[0], *rest])
+            batch = [(at[number] + n, line) for n, line in enumerate(parts[number][at[number] :][:9000])]
+            at[number] += len(batch)
+            result = await asyncio.to_thread(processors[number].process, "events", batch)
+            observed += len(result.effects.observations)
+            relay.committed("accounts", number, processors[number].claim.watermark)
+        while (
+            drift.claim.ledger.received < observed
+            or store.outgoing("drift", 0, "alerts", 0, 1)
+            or any(store.outgoing("accounts", number, "alerts", 0, 1) for number in range(PARTITIONS))
+        ):
+            for number in range(PARTITIONS):
+                relay.caught_up("accounts", number, time.time())
+            for task in (relaying, reading):
+                assert not task.done(), task.exception()
+            await asyncio.sleep(0.1)
+    finally:
+        for task in (relaying, reading):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    total = Ledger()
+    for processor in processors:
+        for name in total.__struct_fields__:
+            setattr(total, name, getattr(total, name) + getattr(processor.ledger, name))
+    return total, drift.claim
+
+
+async def _read(bootstrap: str, topic: str, drift: DriftIntake, relay: Relay) -> None:
+    """The observations topic into the drift stage, from the store's position on."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        where = TopicPartition(topic, 0)
+        consumer.assign([where])
+        consumer.seek(where, drift.next_offset)
+        while True:
+            records = (await consumer.getmany(timeout_ms=200)).get(where, [])
+            await asyncio.to_thread(drift.take, [(record.offset, record.value) for record in records])
+            relay.committed("drift", 0, drift.claim.watermark)
+    finally:
+        await consumer.stop()
