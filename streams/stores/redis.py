@@ -11,6 +11,7 @@ Rules beyond the contract's:
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -40,6 +41,8 @@ from streams.stores.redis_keys import LAYOUT_VERSION, PartitionKeys, layout_key
 
 ROW = 1
 """The row of every state: Redis finds states by their keys."""
+VERSION_STEP = 1_000_000
+"""A claim raises the version by up to so much (redis_claim.lua)."""
 FORGET_AT_ONCE = 100
 """Old alerts removed with a commit, beyond twice as many as it brings."""
 
@@ -99,7 +102,9 @@ class RedisStore:
     def claim(self, stage: str, partition: int) -> Claim:
         keys = self._of(stage, partition)
         with reaching(self.address):
-            version, offsets, watermark, ledger = _CLAIM.run(self._client, [keys.head], ())
+            version, offsets, watermark, ledger = _CLAIM.run(
+                self._client, [keys.head], [1 + secrets.randbelow(VERSION_STEP)]
+            )
         return Claim(
             stage=stage,
             partition=partition,

@@ -2,8 +2,9 @@
 --
 -- Redis does not take back what a script has written when it fails later. So everything that can fail is looked at
 -- before the first write: whether the claim still holds, the type of every key that is written to (which also finds out a
--- slot that is being moved), and that what is counted up is a number. Scores are checked for NaN before they are sent. Memory and disk are Redis' own
--- affair: it refuses the first write or none; that write is HSET, which a full memory refuses.
+-- slot that is being moved), and that what is counted up is a number. Scores are checked for NaN before they are sent.
+-- Memory and disk are Redis' own affair: it refuses the first write or none; that write is HSET, which a full memory
+-- refuses.
 --
 -- KEYS: head, states, alerts, outgoing alerts, then those that ARGV names by their place.
 -- ARGV: version and offsets of the claim; offsets, watermark, ledger to write; the type of each key, with commas behind;
@@ -47,17 +48,16 @@ if not counted(KEYS[1], 'accounts') or not counted(KEYS[1], 'alerts') then
 end
 
 -- Calls command with count values from where we are, in chunks, and answers the sum of its replies.
-local function in_chunks(count, command, ...)
+local function in_chunks(count, command, key, option)
   local sum, last = 0, at + count - 1
-  local before = { ... }
-  local fixed = #before
   while at <= last do
     local until_ = math.min(at + AT_ONCE - 1, last)
-    local call = { unpack(before) }
-    for i = at, until_ do
-      call[fixed + i - at + 1] = ARGV[i]
+    local reply
+    if option then
+      reply = redis.call(command, key, option, unpack(ARGV, at, until_))
+    else
+      reply = redis.call(command, key, unpack(ARGV, at, until_))
     end
-    local reply = redis.call(command, unpack(call))
     sum = sum + (type(reply) == 'number' and reply or 0)
     at = until_ + 1
   end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,28 @@ def test_a_frozen_server_counts_as_away_and_its_late_commit_is_all_or_nothing(
     commit(store, store.claim("accounts", 0), 3)
     assert standing(store) == (3, 3, b"3")
     store.close()
+
+
+def test_restored_from_an_older_copy_all_goes_back_together(tmp_path: Path) -> None:
+    with server_of_own() as server:
+        store = opened(server.url)
+        claim = commit(store, store.claim("accounts", 0), 1, size=100)
+        server.stop()
+        shutil.copytree(server.folder / "appendonlydir", tmp_path / "copy")
+        server.start()
+        claim = until_it_works(lambda: store.claim("accounts", 0))
+        later = commit(store, claim, 2, size=100)
+        server.stop()
+        shutil.rmtree(server.folder / "appendonlydir")
+        shutil.copytree(tmp_path / "copy", server.folder / "appendonlydir")
+        server.start()
+        assert until_it_works(lambda: standing(store)) == (1, 1, b"1")
+        again = commit(store, store.claim("accounts", 0), 2, size=100)
+        assert again.offsets == later.offsets
+        with pytest.raises(Fenced):  # though it is as far as the new owner
+            commit(store, later, 3)
+        assert standing(store) == (2, 2, b"2")
+        store.close()
 
 
 def test_a_full_memory_refuses_whole_commits() -> None:
