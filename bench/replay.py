@@ -3,8 +3,9 @@
     python -m bench.replay [--events 1000000] [--rounds 3] [--write docs/performance.md]
 
 Each measurement is a process of its own, so that none profits from another's memory; the kinds take turns, so that a
-machine that changes its speed changes it for all. Times are processor seconds of the one thread that does the work;
-the tables say medians over the rounds, with the lowest and the highest.
+machine that changes its speed changes it for all. What an event costs is in processor seconds of the one thread that
+does the work; how fast a history is replayed is in seconds by the clock, as ``plumbline replay`` runs on this machine: with
+a process on each core. The tables say medians over the rounds, with the lowest and the highest.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from schemas.settings import Settings
 from streams.history import batches
 from streams.icp_files import load_icps
 from streams.pipeline import Pipeline, spare_the_collector
+from streams.replay import processes_for, replay
 from streams.stores.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,13 +52,26 @@ BEGIN, END = "<!-- bench.replay begins -->", "<!-- bench.replay ends -->"
 def decode_alone(path: Path) -> dict[str, float]:
     """msgspec over the lines of the file, into the same event classes, and nothing else."""
     decoder = msgspec.json.Decoder(Event)
-    began = time.process_time()
+    began, wall = time.process_time(), time.perf_counter()
     count = 0
     with path.open("rb", buffering=1 << 22) as lines:
         for line in lines:
             decoder.decode(line)
             count += 1
-    return {"seconds": time.process_time() - began, "events": count}
+    return {
+        "seconds": time.process_time() - began,
+        "wall_s": time.perf_counter() - wall,
+        "events": count,
+    }
+
+
+def run_command(path: Path) -> dict[str, Any]:
+    """What ``plumbline replay`` does, from its first file to its report, in as many processes as it chooses."""
+    processes = processes_for([path])
+    report = replay([path], load_icps([ICP]), Settings(), processes=processes)
+    if not report.ledger.balanced:
+        raise SystemExit("the ledger is not balanced: the measurement is worth nothing")
+    return {"wall_s": report.seconds, "events": report.events, "processes": processes}
 
 
 def run_replay(path: Path, *, profile: bool = False) -> dict[str, Any]:
@@ -124,22 +139,42 @@ def measure(events: int, rounds: int, folder: Path) -> str:
         write(events, shape["accounts"], SKEW, shape.get("hot_share", 0.0), 1, files[name])
     decoded: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
     replayed: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
+    commands: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
     for number in range(rounds):
         for name, path in files.items():
             print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
             decoded[name].append(_in_process("decode", path))
+            commands[name].append(_in_process("command", path))
             replayed[name].append(_in_process("replay", path))
 
     def cost(runs: Sequence[dict[str, Any]]) -> list[float]:
         return [run["seconds"] / run["events"] * 1e6 for run in runs]
 
+    def speed(runs: Sequence[dict[str, Any]]) -> list[float]:
+        return [run["events"] / run["wall_s"] / 1e3 for run in runs]
+
     first = next(iter(files))
     lines = [
         f"{events:,} events, {rounds} rounds, skew {SKEW}; {platform.processor() or platform.machine()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"msgspec {msgspec.__version__}. Microseconds of processor time an event.",
+        f"msgspec {msgspec.__version__}.",
         "",
-        "| stream | decode alone | replay | replay's speed / decoding's | cost / cost with 10 thousand | accounts seen | alerts |",
+        f"By the clock, thousand events a second; `plumbline replay` took {commands[first][0]['processes']} processes.",
+        "",
+        "| stream | decode alone (one core) | plumbline replay | replay's speed / decoding's |",
+        "|---|---|---|---|",
+    ]
+    for name in files:
+        ratios = [d["wall_s"] / c["wall_s"] for d, c in zip(decoded[name], commands[name], strict=True)]
+        lines.append(
+            f"| {name} | {_spread(speed(decoded[name]), '{:.0f}')} | {_spread(speed(commands[name]), '{:.0f}')}"
+            f" | {_spread(ratios, '{:.3f}')} |"
+        )
+    lines += [
+        "",
+        "In one process, microseconds of processor time an event.",
+        "",
+        "| stream | decode alone | replay | decoding's cost / replay's | cost / cost with 10 thousand | accounts seen | alerts |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in files:
@@ -186,7 +221,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         kind, path = given.one
-        print(json.dumps(decode_alone(Path(path)) if kind == "decode" else run_replay(Path(path))))
+        measured = {"decode": decode_alone, "replay": run_replay, "command": run_command}[kind]
+        print(json.dumps(measured(Path(path))))
         return
     if given.profile:
         run_replay(given.profile, profile=True)
