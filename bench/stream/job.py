@@ -6,18 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from streams.kafka.topics import EVENT_TOPICS
+
 ROOT = Path(__file__).resolve().parents[2]
 ICP = ROOT / "examples" / "acme" / "icp.yaml"
-EVENT_TOPICS = (
-    "crm.accounts",
-    "crm.stage-changes",
-    "product.events",
-    "support.tickets",
-    "alert.outcomes",
-    "web.visits",
-)
-
-
 ONE_TOPIC = "events"
 """For the peers: the same events in one topic, so that they need not bring topics into order."""
 

@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
+from kafka.admin import KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
 
-from bench.stream.job import EVENT_TOPICS, ONE_TOPIC
+from bench.stream.job import ONE_TOPIC
 from schemas.events import EVENT_CLASSES
 from streams.kafka.partitioning import partition_of
+from streams.kafka.topics import EVENT_TOPICS
 
 BATCH_BYTES = 65_536
+_DELETE_LIMIT_S = 60.0
 _TOPIC = {name: cls.topic for name, cls in EVENT_CLASSES.items()}
 
 
@@ -50,13 +53,26 @@ class Topics(msgspec.Struct, kw_only=True):
         return self.prefix + (ONE_TOPIC if self.one else _TOPIC[event_type])
 
 
-async def create(bootstrap: str, names: Iterable[str], partitions: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
+def create(bootstrap: str, names: Sequence[str], partitions: int) -> None:
+    """Makes topics. Those that were there are deleted first, with all that they held."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
+        there = [name for name in admin.list_topics() if name in names]
+        if there:
+            admin.delete_topics(there)
+        deadline = time.monotonic() + _DELETE_LIMIT_S
+        for name in names:
+            while True:
+                try:
+                    admin.create_topics({name: {"num_partitions": partitions, "replication_factor": 1}})
+                    break
+                except TopicAlreadyExistsError:  # deleting goes on behind the answer
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
+        admin.wait_for_topics(list(names))
     finally:
-        await admin.close()
+        admin.close()
 
 
 async def load(bootstrap: str, lines: Path, wanted: Sequence[Topics], partitions: int) -> None:

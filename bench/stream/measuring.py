@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import TopicAlreadyExistsError
 from msgspec import Struct
 from redis import Redis
 
@@ -23,6 +21,7 @@ from bench.stream.meter import Speed, speed_of
 from bench.stream.running import ArmFailed, run_arm
 from bench.stream.services import Services, processor_seconds
 from bench.stream.worker_settings import write_settings
+from streams.kafka.topics import ALERTS, DEAD_LETTERS, OBSERVATIONS
 
 PARTITIONS = 4
 ACCOUNTS = 10_000
@@ -31,8 +30,6 @@ PASSES = 3
 """The first of them warms up."""
 WARM_UP = 0.02
 """Share of the events. Not more: while it lasts clients fetch ahead what is measured later."""
-RESULT_TOPICS = ("observations", "alerts", "dead-letters")
-_TOPIC_LIMIT_S = 60.0
 
 
 class Size(Struct, kw_only=True):
@@ -88,7 +85,7 @@ def fill(services: Services, size: Size) -> None:
         Topics(prefix="long.", count=size.long, one=True),
         Topics(prefix="short.", count=size.short, one=True),
     ]
-    asyncio.run(create(services.bootstrap, [name for topics in wanted for name in topics.names], PARTITIONS))
+    create(services.bootstrap, [name for topics in wanted for name in topics.names], PARTITIONS)
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         lines = Path(folder) / "events.jsonl"
         say(f"writing {size.long:,} events over {ACCOUNTS:,} accounts")
@@ -127,7 +124,10 @@ def _one(services: Services, size: Size, arm: Arm) -> Result:
         )
         check: Callable[[], None] | None = None
         if arm.kind == "plumbline":
-            asyncio.run(_anew(services.bootstrap, job.prefix))
+            # What another run left there is not this one's.
+            create(
+                services.bootstrap, [job.prefix + topic for topic in (OBSERVATIONS, ALERTS, DEAD_LETTERS)], 1
+            )
             job.settings = str(write_settings(Path(folder), services, job.prefix, PARTITIONS, run))
             check = lambda: _check_ledger(services.redis, run, events)  # noqa: E731
         before = processor_seconds()
@@ -140,26 +140,6 @@ def _one(services: Services, size: Size, arm: Arm) -> Result:
         speed=speed_of(trails, warm_up),
         services={name: (after[name] - before[name]) / job.total * 1e6 for name in after},
     )
-
-
-async def _anew(bootstrap: str, prefix: str) -> None:
-    """Empties the topics that workers write to: what another run left there is not this one's."""
-    names = [prefix + name for name in RESULT_TOPICS]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        there = await admin.list_topics()
-        await admin.delete_topics([name for name in names if name in there])
-    finally:
-        await admin.close()
-    async with asyncio.timeout(_TOPIC_LIMIT_S):
-        while True:  # deleting goes on behind the answer
-            try:
-                await create(bootstrap, names[:1], 1)
-                break
-            except TopicAlreadyExistsError:
-                await asyncio.sleep(0.2)
-    await create(bootstrap, names[1:], PARTITIONS)
 
 
 def _check_ledger(url: str, key_prefix: str, events: int) -> None:

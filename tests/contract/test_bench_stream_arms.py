@@ -26,7 +26,7 @@ async def filled(kafka: Kafka, tmp_path: Path) -> Kafka:
     lines = tmp_path / "events.jsonl"
     write(EVENTS, 50, 1.1, 0.0, 1, lines)
     wanted = [Topics(prefix=kafka.prefix, count=EVENTS, one=one) for one in (False, True)]
-    await create(kafka.bootstrap, [name for topics in wanted for name in topics.names], PARTITIONS)
+    create(kafka.bootstrap, [name for topics in wanted for name in topics.names], PARTITIONS)
     await load(kafka.bootstrap, lines, wanted, PARTITIONS)
     return kafka
 

@@ -43,6 +43,7 @@ async def _read(job: Job, meter: Meter) -> None:
                 found = await consumer.getmany(timeout_ms=500, max_records=PORTION)
                 for records in found.values():
                     take(records)
+            meter.mark()
         await asyncio.Event().wait()  # until it is ended
     finally:
         await consumer.stop()
