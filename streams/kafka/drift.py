@@ -20,9 +20,10 @@ from msgspec import Struct
 
 from detectors.drift import DriftStage
 from schemas.errors import EventRefused
+from streams.batch_result import BatchResult
 from streams.kafka.hold_back import WINDOW, HoldBack
 from streams.kafka.wire import Sent, decode_message, decode_sent
-from streams.processor import BatchResult, Processor
+from streams.processor import Processor
 from streams.stores.contract import Claim, Commit, Committed, DriftStore, Held, Intake, Loaded
 
 RELEASED_AT_ONCE = 10_000
