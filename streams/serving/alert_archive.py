@@ -14,11 +14,12 @@ def alert_page(snapshot: Snapshot, wanted: Wanted, limit: int, cursor: str | Non
     """Raises CursorRefused."""
     after = read_cursor(cursor, AlertPlace) if cursor is not None else None
     found = snapshot.alerts(wanted, limit + 1, after)
+    last = found[limit - 1] if len(found) > limit else None
     return AlertPage(
-        alerts=[msgspec.Raw(body) for _, body in found[:limit]],
-        next=write_cursor(found[limit - 1].place) if len(found) > limit else None,
+        alerts=[msgspec.Raw(body) for _, _, body in found[:limit]],
+        next=None if last is None else write_cursor(AlertPlace(last[0], last[1])),
     )
 
 
 def newest_alerts(snapshot: Snapshot, wanted: Wanted, limit: int) -> list[Alert]:
-    return [decode_alert(body) for _, body in snapshot.alerts(wanted, limit, None)]
+    return [decode_alert(body) for _, _, body in snapshot.alerts(wanted, limit, None)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct
 
@@ -45,13 +45,6 @@ class AlertPlace(Struct, array_like=True, frozen=True):
     tie: Annotated[int, Meta(ge=0, le=2**63 - 1)] | str
 
 
-class Archived(NamedTuple):
-    """An alert word for word as it went out, and its place."""
-
-    place: AlertPlace
-    body: bytes
-
-
 class Progress(Struct, kw_only=True):
     """How far one state partition is. ``watermark``: newest event time applied (Unix seconds), 0 before the first."""
 
@@ -61,6 +54,9 @@ class Progress(Struct, kw_only=True):
     watermark: float
     ledger: Ledger
 
+
+Archived = tuple[float, int | str, bytes]
+"""place (time in Unix seconds, tie) of an alert, and the alert word for word as it went out"""
 
 Listed = tuple[str, float, float, bytes]
 """account, what the list is ordered by, when it was listed (Unix seconds), state"""

@@ -60,7 +60,7 @@ def newest(
     found: list[Archived] = []
     for placed, body in with_values(client, merged(recent, descending=True), lambda keys: keys.alerts):
         if _is_wanted(body, wanted):
-            found.append(Archived(AlertPlace(placed.score, placed.member), body))
+            found.append((placed.score, placed.member, body))
             if len(found) == limit:
                 break
     return found

@@ -137,11 +137,10 @@ class SqliteSnapshot:
             conditions.append("at <= ? AND (at < ? OR seq < ?)")
             values += [after.at, after.at, after.tie]
         where = " AND ".join(conditions) or "TRUE"
-        rows = self._db.execute(
+        return self._db.execute(
             f"SELECT at, seq, body FROM outbox WHERE {where} ORDER BY at DESC, seq DESC LIMIT ?",  # noqa: S608
             (*values, limit),
-        )
-        return [Archived(AlertPlace(at, seq), body) for at, seq, body in rows]
+        ).fetchall()
 
     def alert(self, alert_id: str) -> bytes | None:
         row = self._db.execute("SELECT body FROM outbox WHERE id = ?", (alert_id,)).fetchone()
