@@ -28,7 +28,6 @@ from msgspec import Raw, Struct
 
 from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.observations import decode_observation
-from streams.batch_result import BatchResult
 from streams.kafka.partitioning import partition_of
 from streams.kafka.wire import Headers, Mark, Sent, alert_key, dead_letter_record, encode_message
 from streams.stores.contract import OutgoingKind, RelayStore, decode_dead_letter
@@ -59,16 +58,6 @@ class RelayTopics(Struct, frozen=True, kw_only=True):
     observations: str
     alerts: str
     dead_letters: str
-
-
-def left_by(result: BatchResult) -> list[OutgoingKind]:
-    """The lists in which a commit left something, for ``Relay.committed``."""
-    left: dict[OutgoingKind, bool] = {
-        "observations": bool(result.effects.observations),
-        "alerts": bool(result.alerts),
-        "dead_letters": bool(result.dead_letters),
-    }
-    return [kind for kind, something in left.items() if something]
 
 
 class _Standing(Struct, frozen=True):

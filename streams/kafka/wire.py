@@ -115,9 +115,7 @@ def read_dead_letter(value: bytes | None, headers: Headers) -> tuple[int, DeadLe
         topic, partition, offset, reason, detail = (found[name].decode() for name in DEAD_LETTER_HEADERS)
         return int(partition), DeadLetter(topic, int(offset), reason, detail, value or b"")
     except (KeyError, ValueError):
-        raise _refused(
-            "not_a_dead_letter", "a record without a dead letter's headers", "headers"
-        ) from None
+        raise _refused("not_a_dead_letter", "a record without a dead letter's headers", "headers") from None
 
 
 def _check_times(**times: float) -> None:

@@ -15,11 +15,11 @@ from schemas.errors import EventRefused, StoreUnavailable
 from schemas.observations import encode_observation
 from streams.kafka.drift import DriftIntake
 from streams.kafka.partitioning import partition_of
-from streams.kafka.relay import KINDS, Relay, RelayTopics, left_by
+from streams.kafka.relay import KINDS, Relay, RelayTopics
 from streams.kafka.wire import Mark, Sent, decode_message, read_dead_letter
 from streams.stores.contract import DeadLetter, OutgoingKind, encode_dead_letter
 from tests.services.kafka import Broker, Kafka
-from tests.unit.drift_world import DriftMemoryStore, WritingStage, mark, observation
+from tests.unit.drift_world import DriftMemoryStore, WritingStage, observation
 
 PARTITIONS = 2
 LIMIT_S = 60.0
@@ -204,15 +204,6 @@ async def test_a_disowned_partition_is_left_alone(kafka: Kafka) -> None:
         await until(lambda: not store.lists["accounts", 1, "observations"], task)
         mine.committed("accounts", 0, 1.0)
     assert store.lists["accounts", 0, "observations"]
-
-
-def test_a_commit_that_left_nothing_wakes_nobody() -> None:
-    store = DriftMemoryStore()
-    mine = DriftIntake(store, WritingStage(), "observations", 0, 1)  # type: ignore[arg-type]
-    (result,) = mine.take([(0, mark(0, 1.0))])
-    assert left_by(result) == []
-    (result,) = mine.take([(1, b"no message")])
-    assert left_by(result) == ["dead_letters"]
 
 
 def test_a_dead_letter_without_its_headers_is_refused() -> None:
