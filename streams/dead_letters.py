@@ -1,16 +1,43 @@
-"""Events that could not be used, as a file: one JSON object a line, with the reason and the event as it came."""
+"""Events that could not be used: where they lie, and as a file of one JSON object a line, with the reason and the event
+as it came."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
 from schemas.errors import PlumblineError
+from streams.gateway.sink import Accepted
 from streams.stores.contract import DeadLetter
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """A dead letter where it lies. ``place`` names it on the command line; ``partition`` is its topic's, in distributed
+    mode. ``redriven_at``: when it was put back last (Unix seconds)."""
+
+    place: str
+    letter: DeadLetter
+    partition: int | None = None
+    redriven_at: float | None = None
+
+
+class DeadLetterShelf(Protocol):
+    """Where dead letters lie: in the embedded service's file, or in a topic."""
+
+    def letters(self, *, with_bodies: bool = True) -> list[Letter]:
+        """All, in order of arrival. Raises PlumblineError."""
+        ...
+
+    def put_back(self, chosen: Sequence[tuple[Letter, Accepted]]) -> Iterator[int]:
+        """Puts the events back to where they came from, durably, and marks their letters; gives how many after each
+        portion. After an error the portions before are put back and marked. Raises PlumblineError."""
+        ...
 
 
 class Reject(Struct, kw_only=True, omit_defaults=True):
@@ -22,6 +49,9 @@ class Reject(Struct, kw_only=True, omit_defaults=True):
     detail: str
     event: str | None = None
     event_base64: str | None = None
+    place: str = ""
+    partition: int | None = None
+    redriven_at: datetime | None = None
 
 
 def reject_of(letter: DeadLetter) -> Reject:
@@ -38,6 +68,15 @@ def reject_of(letter: DeadLetter) -> Reject:
         event=event,
         event_base64=encoded,
     )
+
+
+def reject_of_letter(letter: Letter) -> Reject:
+    reject = reject_of(letter.letter)
+    reject.place = letter.place
+    reject.partition = letter.partition
+    if letter.redriven_at is not None:
+        reject.redriven_at = datetime.fromtimestamp(letter.redriven_at, UTC).replace(microsecond=0)
+    return reject
 
 
 def write_rejects(path: Path, letters: Iterable[DeadLetter]) -> None:

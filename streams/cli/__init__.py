@@ -26,7 +26,10 @@ COMMANDS = {
     "gateway": ("streams.cli.gateway", "Take events over HTTP in distributed mode; pages and API."),
     "deliver": ("streams.cli.deliver", "Send webhooks in distributed mode, from the alerts topic."),
     "deliveries": ("streams.cli.deliveries", "List, show and retry webhook deliveries."),
-    "dlq": ("streams.cli.dlq", "List and show events that could not be used."),
+    "dlq": (
+        "streams.cli.dlq",
+        "Events that could not be used: list, show, put back; let a stopped partition go on.",
+    ),
     "drift": ("streams.cli.drift", "List drift verdicts."),
     "listen": ("streams.cli.listen", "Receive webhooks, verify and print them."),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from yarl import URL
 
 from schemas.duration import parse_duration
 from schemas.errors import PlumblineError
+from streams.cli.service_options import bearer_token, service_address
 from streams.dead_letters import reject_of
 from streams.gateway.auth import is_loopback
 from streams.posting import PostFailed, Rejected, Sender, read_batches, rejects_path
@@ -48,28 +48,6 @@ class Summary(Struct):
     error: str | None = None
 
 
-def _address(ctx: click.Context, param: click.Parameter, value: str) -> URL:
-    try:
-        url = URL(value)
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or not url.host or url.user or url.password or url.query_string:
-        raise click.BadParameter("write it like http://127.0.0.1:8460, without a name, password or query")
-    return url
-
-
-def _token(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    kind, _, name = value.partition(":")
-    if kind != "env" or not name:
-        # On a command line everybody on the machine could read it.
-        raise click.BadParameter("write env:NAME, with the token in that environment variable")
-    if not os.environ.get(name):
-        raise click.BadParameter(f"the environment variable {name} is not set")
-    return os.environ[name].strip()
-
-
 def _patience(ctx: click.Context, param: click.Parameter, value: str) -> float:
     try:
         return parse_duration(value)
@@ -80,9 +58,11 @@ def _patience(ctx: click.Context, param: click.Parameter, value: str) -> float:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--url", default="http://127.0.0.1:8460", show_default=True, callback=_address, help="The service."
+    "--url", default="http://127.0.0.1:8460", show_default=True, callback=service_address, help="The service."
 )
-@click.option("--token", callback=_token, metavar="env:NAME", help="Variable that holds the bearer token.")
+@click.option(
+    "--token", callback=bearer_token, metavar="env:NAME", help="Variable that holds the bearer token."
+)
 @click.option(
     "--batch", default=500, show_default=True, type=click.IntRange(1, 10_000), help="Events in a request."
 )

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -53,6 +54,12 @@ class Service:
     def get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             return bytes(answer.read())
+
+    def until(self, metric: str) -> None:
+        """Until the metrics have this line."""
+        deadline = time.monotonic() + 60
+        while metric not in self.get("/metrics").decode().splitlines():
+            assert time.monotonic() < deadline, metric
 
     def end(self) -> int:
         if self.process.poll() is None:
@@ -174,3 +181,30 @@ def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(tmp_path: Path) ->
     assert done.returncode == 1
     assert "was not made by plumbline demo" in done.stderr
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_a_flood_of_dead_letters_holds_it_still_until_somebody_says_go_on(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    history = tmp_path / "log" / f"events-{0:020d}.jsonl"
+    write_history(history, accounts=20, malformed=0)
+    good = len(history.read_bytes().splitlines())
+    with history.open("ab") as log:
+        log.write(b'{"not": "an event"}\n' * 600)
+    running = Service(tmp_path)
+    try:
+        running.until("plumbline_partitions_stopped 1.0")
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            running.get("/readyz")
+        assert "events would be dead letters (missing_field)" in answer.value.read().decode()
+        assert json.loads(running.get("/v1/ledger"))["ledger"]["dead_lettered"] == 0
+        resumed = subprocess.run(
+            [*COMMAND, "dlq", "resume", "--data-dir", str(tmp_path), "--json"],
+            cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        assert json.loads(resumed.stdout)["resumed"] == [0]
+        running.until('plumbline_dead_letters_total{reason="missing_field"} 600.0')
+        assert "plumbline_partitions_stopped 0.0" in running.get("/metrics").decode()
+        ledger = json.loads(running.get("/v1/ledger"))["ledger"]
+        assert (ledger["received"], ledger["dead_lettered"]) == (good + 600, 600)
+    finally:
+        assert running.end() == 0
