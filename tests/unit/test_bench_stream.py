@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -10,9 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.events import write
+from bench.stream.job import ICP
+from bench.stream.latency import percentile
+from bench.stream.live_events import endless, profile, visit
 from bench.stream.measuring import Result, Size
 from bench.stream.meter import Mark, Meter, Speed, speed_of
 from bench.stream.report import BEGIN, END, put, throughput
+from schemas.events import event_reader
+from schemas.settings import Settings
+from streams.icp_files import load_icps
+from streams.pipeline import Pipeline
+from streams.stores.memory import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,3 +117,35 @@ def test_the_performance_page_has_the_place_for_the_results() -> None:
     text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     assert text.count(BEGIN) == text.count(END) == 1
     assert text.index(BEGIN) < text.index(END)
+
+
+def test_the_load_has_no_end_no_repeats_and_the_present_as_its_time(tmp_path: Path) -> None:
+    lines = tmp_path / "events.jsonl"
+    write(50, 5, 1.1, 0.0, 1, lines)
+    began = time.time()
+    read = event_reader(now=began + 60)
+    events = [read(line) for line in itertools.islice(endless(lines), 120)]
+    assert len({event.id for _, _, event in events}) == 120
+    assert all(began - 0.001 <= at for _, at, _ in events)
+    written = [read(line) for line in lines.read_bytes().splitlines()]
+    assert [(subject, event.data) for subject, _, event in events[:50]] == [
+        (subject, event.data) for subject, _, event in written
+    ]
+
+
+def test_a_probe_raises_its_one_alert_with_the_second_visit() -> None:
+    pipeline = Pipeline(MemoryStore(), load_icps([ICP]), Settings(), time.time)
+    alerts = [
+        len(pipeline.process([(offset, event)])[0].alerts)
+        for offset, event in enumerate((profile(7), visit(7, "first"), visit(7, "second")), start=1)
+    ]
+    assert alerts == [0, 0, 1]
+
+
+@given(st.lists(st.floats(0, 10), min_size=1).map(sorted), st.sampled_from([0.01, 0.5, 0.99, 1.0]))
+def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(
+    ordered: list[float], share: float
+) -> None:
+    found = percentile(ordered, share)
+    assert sum(value <= found for value in ordered) >= share * len(ordered)
+    assert sum(value < found for value in ordered) < share * len(ordered)
