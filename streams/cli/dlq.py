@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from yarl import URL
 
-from schemas.errors import PlumblineError
+from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.settings import Settings
 from streams.cli.data_options import data_options
 from streams.cli.service_options import bearer_token, service_address
@@ -80,8 +80,11 @@ def list_(
     console.print(table)
     console.print(f"{len(rejects):,} in all{_by_reason(Counter(r.reason for r in rejects))}", highlight=False)
     if file is None:
-        for stop in _stops(_settings(settings_path, data_dir)).stopped():
-            console.print(escape(_said(stop)), highlight=False)
+        try:
+            for stop in _stops(_settings(settings_path, data_dir)).stopped():
+                console.print(escape(_said(stop)), highlight=False)
+        except StoreUnavailable as error:
+            console.print(escape(f"whether a partition stands still is not known: {error}"), highlight=False)
 
 
 @command.command(name="show")
