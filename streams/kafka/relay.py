@@ -103,6 +103,7 @@ class Relay:
         self._caught_up_every_s = caught_up_every_s
         self._owned: dict[_Owned, _Partition] = {}
         self._wake = asyncio.Event()
+        self._one_round = asyncio.Lock()
         self._producer: AIOKafkaProducer | None = None
 
     def own(self, stage: str, partition: int, watermark: float) -> None:
@@ -160,6 +161,11 @@ class Relay:
     async def round(self) -> None:
         """Publishes what there is, then the marks that are due. Raises KafkaError, OSError, TimeoutError or
         StoreUnavailable; then what is not published stays in the lists."""
+        # A second round would take lists for empty that the first one still publishes, and mark too early.
+        async with self._one_round:
+            await self._publish_and_mark()
+
+    async def _publish_and_mark(self) -> None:
         marks: list[tuple[_Partition, int, _Standing]] = []
         for (stage, number), owned in list(self._owned.items()):
             standing = owned.standing

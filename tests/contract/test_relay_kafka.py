@@ -191,6 +191,20 @@ async def test_more_than_a_batch_keeps_its_order_through_a_broker_that_goes_and_
     assert firsts == list(range(1, 2 * count + 1))
 
 
+async def test_two_rounds_at_once_do_not_mark_before_they_have_published(kafka: Kafka) -> None:
+    await create(kafka)
+    store = Lists()
+    store.put(0, "observations", *facts(0, 1, 2, 3))
+    mine = relay(store, kafka)
+    mine.own("accounts", 0, 3.0)
+    async with asyncio.timeout(LIMIT_S):
+        await asyncio.gather(mine.round(), mine.round())
+    async with running(mine):
+        pass  # ends the producer
+    heard = await messages(kafka, partition_of("plg.conversion_gap", PARTITIONS))
+    assert [type(each) for each in heard[:4]] == [Sent, Sent, Sent, Mark]
+
+
 async def test_a_disowned_partition_is_left_alone(kafka: Kafka) -> None:
     await create(kafka)
     store = Lists()

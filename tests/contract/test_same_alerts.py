@@ -1,14 +1,15 @@
 """Embedded, replay and distributed give the same alerts for the same 200,000 simulated events, drift among them.
 
-The history is as histories are: late events, far too late ones, repeats, events out of order. Distributed here means the
-parts that decide what comes out, over a real Redis and a real Kafka: accounts shared out over four partitions that
-run at speeds of their own, the relay, the observations topic, the drift stage that holds back, the alerts topic.
+The history is as histories are: late events, far too late ones, repeats, events out of order. Distributed means a real Redis and a
+real Kafka: once the parts that decide what comes out, with partitions that run at speeds of their own (accounts shared out
+over four, relay, observations topic, drift stage, alerts topic), and once two worker processes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,25 +18,28 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from schemas.alerts import DriftAlert, decode_alert
-from schemas.events import event_reader
+from schemas.events import EVENT_CLASSES, event_reader
 from schemas.settings import Settings
 from streams.embedded import EmbeddedPipeline
 from streams.icp_files import load_icps
 from streams.kafka.drift import DriftIntake
 from streams.kafka.partitioning import partition_of
+from streams.kafka.record_times import RecordTimes
 from streams.kafka.relay import Relay, RelayTopics
+from streams.kafka.topics import EVENT_TOPICS
 from streams.processor import Processor
 from streams.replay import replay
 from streams.simulation.company import Order, simulate
 from streams.simulation.scenarios import SCENARIOS
 from streams.stores.contract import Claim, Ledger
 from streams.stores.redis import RedisStore
+from streams.stores.redis_keys import PartitionKeys
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisSpace
 from tests.unit.simulated import ICP
@@ -185,8 +189,7 @@ async def _run(lines: list[bytes], kafka: Kafka, store: RedisStore) -> tuple[Led
                 await task
     total = Ledger()
     for processor in processors:
-        for name in total.__struct_fields__:
-            setattr(total, name, getattr(total, name) + getattr(processor.ledger, name))
+        _add(total, processor.ledger)
     return total, drift.claim
 
 
@@ -204,3 +207,103 @@ async def _read(bootstrap: str, topic: str, drift: DriftIntake, relay: Relay) ->
             relay.committed("drift", 0, drift.claim.watermark)
     finally:
         await consumer.stop()
+
+
+class _TypeAndSubject(msgspec.Struct):
+    type: str
+    subject: str
+
+
+_type_and_subject = msgspec.json.Decoder(_TypeAndSubject)
+
+
+async def test_worker_processes_say_what_embedded_says(
+    lines: list[bytes], embedded: EmbeddedPipeline, kafka: Kafka, redis: RedisSpace, tmp_path: Path
+) -> None:
+    """The whole: two processes of ``plumbline worker`` over six event topics."""
+    await kafka.create(*EVENT_TOPICS, "alerts", "dead-letters", partitions=PARTITIONS)
+    await kafka.create("observations", partitions=1)
+    await _publish(lines, kafka)
+    settings = tmp_path / "plumbline.yaml"
+    settings.write_text(
+        f"icp: [{ICP}]\nclock: events\n"
+        f"kafka: {{bootstrap: '{kafka.bootstrap}', topic_prefix: {kafka.prefix}, partitions: {PARTITIONS}, replication: 1}}\n"
+        f"redis: {{url: '{redis.settings.url}', key_prefix: {redis.settings.key_prefix}}}\n"
+    )
+    command = [sys.executable, "-m", "streams", "worker", "--settings", str(settings)]
+    with (tmp_path / "output.log").open("wb") as output:
+        workers = [
+            await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output) for _ in range(2)
+        ]
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                while not _is_done(redis, len(lines)):
+                    for worker in workers:
+                        assert worker.returncode is None, (tmp_path / "output.log").read_text()
+                    await asyncio.sleep(0.2)
+            for worker in workers:
+                worker.terminate()
+            assert [await worker.wait() for worker in workers] == [0, 0]
+        finally:
+            for worker in workers:
+                if worker.returncode is None:
+                    worker.kill()
+                    await worker.wait()
+    alerts = [record.value for record in await kafka.read("alerts")]
+    assert by_id(alerts) == by_id(embedded.store.alerts())
+    total = Ledger()
+    for number in range(PARTITIONS):
+        _add(total, _ledger(redis, "accounts", number))
+    assert total == embedded.pipeline.ledger
+    signal = "plg.conversion_gap"
+    state = redis.client.hget(_keys(redis, "drift", 0).states, signal)
+    assert state == _drift_state(embedded, signal)
+
+
+async def _publish(lines: list[bytes], kafka: Kafka) -> None:
+    """As the gateway does: by type, subject and order of arrival."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=5, max_batch_size=262_144)
+    await producer.start()
+    times = RecordTimes(EVENT_TOPICS)
+    begin_ms = int(time.time() * 1000) - 3_600_000
+    try:
+        for line in lines:
+            head = _type_and_subject.decode(line)
+            topic = str(EVENT_CLASSES[head.type].topic)
+            partition = partition_of(head.subject, PARTITIONS)
+            await producer.send(
+                kafka.prefix + topic,
+                line,
+                key=head.subject.encode(),
+                partition=partition,
+                timestamp_ms=times.next(topic, partition, begin_ms),
+            )
+    finally:
+        await producer.stop()
+
+
+def _keys(redis: RedisSpace, stage: str, partition: int) -> PartitionKeys:
+    return PartitionKeys(redis.settings.key_prefix, stage, partition)
+
+
+def _ledger(redis: RedisSpace, stage: str, partition: int) -> Ledger:
+    raw = redis.client.hget(_keys(redis, stage, partition).head, "ledger")
+    return Ledger() if raw is None else msgspec.json.decode(bytes(raw), type=Ledger)  # type: ignore[arg-type]
+
+
+def _is_done(redis: RedisSpace, events: int) -> bool:
+    """All events applied, all observations in the drift stage, all alerts published."""
+    places = [("accounts", number) for number in range(PARTITIONS)]
+    if sum(_ledger(redis, *place).received for place in places) < events:
+        return False
+    observed = [redis.client.hget(_keys(redis, *place).head, "observations") or 0 for place in places]
+    if _ledger(redis, "drift", 0).received < sum(int(count) for count in observed):  # type: ignore[arg-type]
+        return False
+    return not any(
+        redis.client.llen(_keys(redis, *place).outgoing("alerts")) for place in [*places, ("drift", 0)]
+    )
+
+
+def _add(total: Ledger, ledger: Ledger) -> None:
+    for name in total.__struct_fields__:
+        setattr(total, name, getattr(total, name) + getattr(ledger, name))
