@@ -17,8 +17,8 @@ FOLDER = Path(__file__).parents[2] / "deploy/prometheus"
 
 
 def rules() -> list[dict[str, object]]:
-    document = YAML(typ="safe", pure=True).load(FOLDER / "plumbline.rules.yml")
-    return [rule for group in document["groups"] for rule in group["rules"]]
+    documents = [YAML(typ="safe", pure=True).load(path) for path in sorted(FOLDER.glob("*.rules.yml"))]
+    return [rule for document in documents for group in document["groups"] for rule in group["rules"]]
 
 
 def promtool(*arguments: str) -> None:
@@ -32,9 +32,10 @@ def promtool(*arguments: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("check", "rules", "--lint-fatal", "plumbline.rules.yml"),
+        ("check", "rules", "--lint-fatal", "plumbline.rules.yml", "distributed.rules.yml"),
         ("check", "config", "--syntax-only", "prometheus.yml"),
-        ("test", "rules", "plumbline.rules.test.yml"),
+        ("check", "config", "--syntax-only", "distributed.yml"),
+        ("test", "rules", "plumbline.rules.test.yml", "distributed.rules.test.yml"),
     ],
     ids=" ".join,
 )
@@ -51,7 +52,7 @@ def test_rules_name_only_what_the_service_serves():
 
 
 def test_every_alert_has_a_case_and_a_known_severity():
-    cases = (FOLDER / "plumbline.rules.test.yml").read_text()
+    cases = "\n".join(path.read_text() for path in sorted(FOLDER.glob("*.rules.test.yml")))
     alerts = [rule for rule in rules() if "alert" in rule]
     assert {rule["labels"]["severity"] for rule in alerts} == {"page", "ticket"}
     for rule in alerts:

@@ -78,8 +78,7 @@ def test_the_page_lists_what_is_served_with_type_and_labels():
 
 
 def test_every_alert_named_on_the_page_is_a_rule_and_every_rule_is_named():
-    rules = set(
-        re.findall(r"^\s*- alert: (\w+)", (ROOT / "deploy/prometheus/plumbline.rules.yml").read_text(), re.M)
-    )
+    written = "\n".join(path.read_text() for path in (ROOT / "deploy/prometheus").glob("*.rules.yml"))
+    rules = set(re.findall(r"^\s*- alert: (\w+)", written, re.M))
     named = set(re.findall(r"`(Plumbline[A-Z]\w+)`", (ROOT / "docs/metrics.md").read_text()))
     assert named == rules
