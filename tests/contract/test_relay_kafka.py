@@ -199,8 +199,10 @@ async def test_two_rounds_at_once_do_not_mark_before_they_have_published(kafka: 
     mine.own("accounts", 0, 3.0)
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(mine.round(), mine.round())
-    async with running(mine):
-        pass  # ends the producer
+    store.put(0, "observations", *facts(0, 4))
+    mine.committed("accounts", 0, 4.0)
+    async with running(mine) as task:  # which ends the producer
+        await until(lambda: not any(store.lists.values()), task)
     heard = await messages(kafka, partition_of("plg.conversion_gap", PARTITIONS))
     assert [type(each) for each in heard[:4]] == [Sent, Sent, Sent, Mark]
 
