@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from schemas.errors import PlumblineError
 from streams.log import LogUnwritable
@@ -18,7 +20,7 @@ from streams.log import LogUnwritable
 RETRY_WHEN_UNWRITABLE_S = 30
 
 
-class Accepted(NamedTuple):
+class Accepted(Struct, gc=False):
     """An event that is good: one line of JSON, the topic that it belongs to, and its subject."""
 
     topic: str
