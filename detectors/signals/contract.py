@@ -25,8 +25,12 @@ from schemas.settings import DriftSettings
 
 Milestone = Literal["signed_up", "activated", "onboarded", "converted", "churned"]
 VerdictState = Literal["learning", "watching", "drifting", "resolved"]
+Quantity = Literal["share", "days", "ratio", "number"]
+"""what the numbers of a verdict are"""
 ALL = "all"
 """The segment that holds everything."""
+BASELINE_RETAKEN = "baseline_retaken"
+"""The measure by which a person's decision is told, so that a replay repeats it; segments = {"segment": its name}."""
 
 
 class AccountFacts(Protocol):
@@ -110,6 +114,15 @@ class Point(Struct, array_like=True, gc=False):
     statistic: float
 
 
+class Evidence(Struct, array_like=True, gc=False):
+    """One observation that weighs much: of whom, when it became mature (Unix seconds), and the few words it rests on."""
+
+    account: str
+    at: float
+    weight: float
+    phrases: list[str] = []
+
+
 class Verdict(Struct, kw_only=True):
     """What is known of one signal in one segment. ``missing`` says in words what learning still needs."""
 
@@ -130,6 +143,10 @@ class Verdict(Struct, kw_only=True):
     counted_out: dict[str, int]
     """what is not in ``n``, by reason (left_truncated, settling, sales_led)"""
     history: list[Point]
+    unit: Quantity = "share"
+    """of ``before`` and ``now``"""
+    evidence: list[Evidence] = []
+    """what weighs most, the strongest first"""
 
 
 class Signal(Protocol):

@@ -22,6 +22,7 @@ from detectors.sequential.binomial_interval import interval
 from detectors.sequential.contract import HIGHEST_THRESHOLD
 from detectors.signals.baseline import ONES_FOR_PRECISION, Baseline, freeze, heterogeneity, precise_enough
 from detectors.signals.dating import Dated, date_fall, date_rise, share_since
+from detectors.signals.monitor import Promise as Promise
 from detectors.signals.weeks import Week, count_in, flow_per_day, merge, total, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
@@ -33,15 +34,6 @@ RECOVERED_DAYS = 28.0
 RECENT_WEEKS = 8
 YEAR_DAYS = 365.25
 LOWEST_THRESHOLD = 1000.0
-
-
-class Promise(Struct, frozen=True, kw_only=True):
-    """What the installation asks of each monitor."""
-
-    false_alarms_per_year: float
-    monitors: int
-    min_baseline: int
-    min_baseline_days: float
 
 
 class Watch(Struct, array_like=True):
