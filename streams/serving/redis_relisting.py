@@ -1,8 +1,8 @@
 """Writes the lists of one state partition in Redis anew after the ICP file has changed; relisting.py says what for.
 
-Who owns the partition keeps its lists in order, since its commits write places by its own ICP file: ``Lists.begin`` after
-each claim, before the first commit; ``Relisting.run`` in a thread while commits go on. Until it has run, every account of
-the cluster is scored for a list: slow, and right.
+Who owns the partition keeps its lists in order, since its commits write places by its own ICP file: ``Lists.take_over``
+after each claim, before the first commit. Until that is through, every account of the cluster is scored for a list: slow,
+and right.
 
 Rules:
 1. While places are written, ``listed_under`` holds a word of this writer's own, and nobody relies on the order. Whoever
@@ -16,12 +16,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
+import structlog
+
 from detectors.scoring import CompiledVariant
-from schemas.errors import StoreUnavailable
+from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.serving.redis_lists import listed_before
@@ -37,6 +41,7 @@ TRIES = 100
 
 States = Iterable[tuple[str, bytes]]
 _RELIST = Script("redis_relist")
+_log = structlog.get_logger("plumbline.lists")
 
 
 class _Ended(Exception):
@@ -51,6 +56,13 @@ class Lists:
         self._versions = Versions(icps, settings.late_after)
         self._now = now
         self._client = connect(settings.redis)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lists")
+        self._closing = threading.Event()
+
+    def take_over(self, partition: int) -> None:
+        """To be called with a claim that nothing was committed with. Quick: what there is to write is written in a thread
+        of its own, while commits go on. Raises StoreUnavailable."""
+        self._thread.submit(self._run, self.begin(partition), partition)
 
     def begin(self, partition: int) -> Relisting:
         """From here on nobody relies on what another ICP file wrote. Quick; raises StoreUnavailable."""
@@ -60,7 +72,21 @@ class Lists:
         return relisting
 
     def close(self) -> None:
+        """Ends what is under way, within a chunk."""
+        self._closing.set()
+        self._thread.shutdown()
         self._client.close()
+
+    def _run(self, relisting: Relisting, partition: int) -> None:
+        try:
+            written = relisting.run(self._closing.wait)
+        except PlumblineError as error:
+            _log.warning("lists_not_written", partition=partition, reason=error.what, remedy=error.remedy)
+        except Exception as error:  # noqa: BLE001 - a fault in here must not end the worker; lists stay right, and slow
+            _log.error("lists_not_written", partition=partition, reason=type(error).__name__)
+        else:
+            if written:
+                _log.info("lists_written", partition=partition, places=written)
 
 
 class Relisting:

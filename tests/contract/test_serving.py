@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from schemas.alerts import decode_alert
 from streams.serving import CursorRefused, UnknownVariant, Wanted
-from streams.serving.views import AccountList, Order
+from streams.serving.sqlite import SqliteSource
+from streams.serving.views import Order
 from tests.services.redis import RedisSpace
 from tests.unit.serving_redis_world import ACCOUNTS, RedisWorld
 from tests.unit.serving_world import DAY, GOOD, HOUR, NOW, World, get, icp, served
@@ -106,10 +107,6 @@ def all_lists(world: World) -> list[Any]:
     ]
 
 
-def shown(found: AccountList) -> list[tuple[str, float]]:
-    return [(each.account, each.trigger) for each in found.accounts]
-
-
 def test_lists_accounts_and_books_are_the_same(both: Both) -> None:
     fill(both)
     lists = all_lists(both.sqlite)
@@ -158,6 +155,8 @@ def test_alerts_are_the_same_by_every_filter(both: Both) -> None:
         Wanted(segment=segment, account=NAMES[0]),
         Wanted(since=NOW - 25 * DAY),
     ]
+    at = _alerts(both.sqlite, Wanted(kind="trigger"))[2][0]
+    every += [Wanted(since=at, kind="trigger"), Wanted(since=at + 0.001, kind="trigger")]
     some = 0
     for wanted in every:
         expected = _alerts(both.sqlite, wanted)
@@ -183,6 +182,26 @@ def _alerts(world: World, wanted: Wanted) -> list[tuple[float, bytes]]:
             assert [at for at, _ in found] == sorted((at for at, _ in found), reverse=True)
             return found
     raise AssertionError("the alerts do not end")
+
+
+def test_a_list_by_fit_goes_on_behind_any_place(both: Both) -> None:
+    fill(both)
+    for variant in ("analytics", "embedded"):
+        for unknown in (-1.0, 0.0, 60.0):
+            for after in (
+                None,
+                (100.0, "b"),
+                (60.0, NAMES[4]),
+                (0.0, NAMES[11]),
+                (0.0, ""),
+                (-1.0, NAMES[20]),
+            ):
+                found = []
+                for source in (SqliteSource(both.sqlite.path), both.redis.source):
+                    with source.snapshot() as snapshot:
+                        found.append([row[:2] for row in snapshot.by_fit(variant, unknown, after)])
+                    source.close()
+                assert found[0] == found[1]
 
 
 def test_a_changed_file(both: Both) -> None:

@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from schemas.alerts import moment
 from schemas.errors import StateRefused
 from schemas.redis_settings import RedisSettings
 from streams.cli.drift import command
-from streams.serving import Unreadable, lists, redis_relisting
+from streams.kafka.partitioning import partition_of
+from streams.serving import Unreadable, lists, redis_lists, redis_ranges, redis_relisting
 from streams.serving.redis import RedisSource
 from streams.serving.redis_ranges import Entry, Range, entries, together
 from streams.stores.redis_keys import FIT_UNKNOWN, PartitionKeys
@@ -283,12 +285,12 @@ def test_a_commit_in_between_is_not_overwritten(world: RedisWorld, monkeypatch: 
     monkeypatch.setattr(redis_relisting, "listings_of", interrupted)
     world.relist()
     assert busy == set()
-    by_order = world.serving.accounts("analytics", "trigger", 40)
+    by_order = world.serving.accounts("analytics", "trigger", 3)
     for number in range(ACCOUNTS):
         keys = PartitionKeys(world.redis.key_prefix, "accounts", number)
         with world.source.snapshot() as snapshot:
             snapshot._client.delete(keys.listed_under)
-    by_scoring = world.serving.accounts("analytics", "trigger", 40)
+    by_scoring = world.serving.accounts("analytics", "trigger", 3)
     assert msgspec.json.encode(by_order) == msgspec.json.encode(by_scoring)
     assert by_order.accounts[0].trigger > 40
 
@@ -310,6 +312,68 @@ def test_whoever_begins_later_has_the_lists(world: RedisWorld) -> None:
         assert snapshot.listed_under("analytics") is None
     assert again.run(lambda seconds: True) is None
     assert names(world)[:2] == ["a0000", "a0001"]
+
+
+def test_a_new_version_with_the_same_scoring_has_only_its_places_moved(world: RedisWorld) -> None:
+    crowd(world, 30)
+    assert world.relist() == 30
+    begins = NOW - 5 * HOUR
+    later = icp(version="2", effective_from=moment(begins).isoformat())
+    world.change_icp(icp(), later)
+    with world.source.snapshot() as snapshot:
+        before = [account for account, _ in snapshot.listed_before("analytics", NOW)]
+        assert snapshot.listed_under("analytics")
+    assert world.relist() == 0  # places are as of the relisting before
+    world.put([world.events.visit(f"old{n}", NOW - 8 * HOUR) for n in range(3)])
+    with world.source.snapshot() as snapshot:
+        stale = sorted(account for account, _ in snapshot.listed_before("analytics", begins))
+    assert before == []
+    assert stale == ["old0", "old1", "old2"]
+    assert world.relist() == 3
+    with world.source.snapshot() as snapshot:
+        assert list(snapshot.listed_before("analytics", begins)) == []
+
+
+async def test_who_takes_a_partition_over_has_its_lists_written(world: RedisWorld) -> None:
+    crowd(world, 40)
+    for number in range(ACCOUNTS):
+        world.lists.take_over(number)
+    async with asyncio.timeout(DEADLINE_S):
+        while _listed_under(world) is None:  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.02)
+    assert names(world, 3) == ["a0000", "a0001", "a0002"]
+    world.change_icp(icp(pricing=5))
+    world.lists.take_over(0)
+    world.lists.close()
+    assert _listed_under(world) is None
+
+
+def _listed_under(world: RedisWorld) -> str | None:
+    with world.source.snapshot() as snapshot:
+        return snapshot.listed_under("analytics")
+
+
+def test_a_partition_without_accounts_does_not_matter(world: RedisWorld) -> None:
+    world.put([world.events.visit("a", NOW)])
+    assert _listed_under(world) is None
+    assert world.lists.begin(partition_of("a", ACCOUNTS)).run(lambda seconds: False) == 1
+    assert _listed_under(world) is not None
+
+
+def test_who_moves_down_while_the_list_is_read_comes_once(
+    world: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_ranges, "FIRST", 2)
+    monkeypatch.setattr(redis_lists, "AT_ONCE", 1)
+    crowd(world, 30)
+    place = PartitionKeys(world.redis.key_prefix, "accounts", partition_of("a0000", ACCOUNTS)).rank(
+        "analytics"
+    )
+    with world.source.snapshot() as snapshot:
+        rows = snapshot.by_rank("analytics")
+        assert next(rows)[0] == "a0000"
+        snapshot._client.zadd(place, {"a0000": -1000.0})
+        assert sorted(row[0] for row in rows) == [f"a{n:04}" for n in range(1, 30)]
 
 
 def test_relisting_waits_between_chunks(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
