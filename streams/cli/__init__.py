@@ -34,6 +34,9 @@ COMMANDS = {
     "listen": ("streams.cli.listen", "Receive webhooks, verify and print them."),
 }
 
+DISTRIBUTED = frozenset({"aiokafka", "faust", "kafka", "mode", "redis"})
+"""Libraries of the extra ``distributed``, which one process with the embedded store does not need."""
+
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,7 +45,15 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        try:
+            command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in DISTRIBUTED:
+                raise
+            raise PlumblineError(
+                f"plumbline {cmd_name} needs what the distributed mode is built on, and {error.name} is not installed",
+                remedy="install Plumbline with its extra: pip install 'plumbline[distributed]' (from the checkout: '.[distributed]')",
+            ) from None
         assert isinstance(command, click.Command)  # noqa: S101 - a broken table, not a user's error
         return command
 

@@ -150,3 +150,42 @@ async def test_what_waits_for_an_answer_is_bounded(kafka_broker: Broker) -> None
         kafka_broker.thaw()
         await until(lambda: sink.ready()[0])
         await sink.keep(accepted)
+
+
+async def test_what_was_accepted_while_the_broker_was_killed_is_there(
+    kafka_broker: Broker, tmp_path: Path
+) -> None:
+    kafka = Kafka(kafka_broker.bootstrap, "t.")
+    await kafka.create(*TOPICS, partitions=PARTITIONS)
+    accepted: set[bytes] = set()
+    killed = asyncio.Event()
+    back = asyncio.Event()
+
+    async def post(service: Service, sender: int) -> None:
+        """Sends until it has been told 202 after the restart too."""
+        for number in range(100_000):
+            lines = [dump(each) for each in mixed(6)]
+            lines = [line.replace(b'"e-', f'"{sender}-{number}-'.encode()) for line in lines]
+            status, *_ = await service.post(b"\n".join(lines), LINES)
+            if status == 202:
+                accepted.update(lines)
+                if back.is_set():
+                    return
+                if len(accepted) > 300:
+                    killed.set()
+
+    async with (
+        gateway(kafka, tmp_path, answer_within_s=5.0) as (service, sink),
+        asyncio.TaskGroup() as group,
+    ):
+        for sender in range(4):
+            group.create_task(post(service, sender))
+        await killed.wait()
+        kafka_broker.kill()
+        await until(lambda: not sink.ready()[0])
+        await asyncio.to_thread(kafka_broker.start)
+        await until(lambda: sink.ready()[0])
+        back.set()
+    kept = {record.value for topic in TOPICS for record in await kafka.read(topic)}
+    assert len(accepted) > 300
+    assert accepted <= kept
