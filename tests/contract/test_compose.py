@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.services.docker import Docker
 
 ACCOUNTS = [f"acct-{number}" for number in range(12)]
 """Enough for every worker to own some."""
+LATER = [f"later-{number}" for number in range(12)]
 PROFILE = {
     "employees": 300,
     "industry": "software",
@@ -45,13 +47,25 @@ def buying(account: str) -> list[dict[str, Any]]:
 def alerted(stack: Stack) -> set[str]:
     """Accounts whose alert the listener has printed."""
     printed = stack.logs("listener")
-    return {account for account in ACCOUNTS if f"{account} " in printed or f"{account}\n" in printed}
+    return {account for account in (*ACCOUNTS, *LATER) if re.search(rf"\b{account}\b", printed)}
 
 
 def up(stack: Stack) -> dict[str, str]:
     """Prometheus' targets: address to health."""
     answer = stack.get("/api/v1/targets", port=stack.prometheus_port) or {"data": {"activeTargets": []}}
     return {target["scrapeUrl"]: target["health"] for target in answer["data"]["activeTargets"]}
+
+
+def all_up(stack: Stack, count: int) -> dict[str, str]:
+    """The targets once there are ``count`` of them, each healthy; else none."""
+    targets = up(stack)
+    return targets if len(targets) == count and set(targets.values()) == {"up"} else {}
+
+
+def alertmanagers(stack: Stack) -> list[str]:
+    """Where Prometheus sends alerts to."""
+    answer = stack.get("/api/v1/alertmanagers", port=stack.prometheus_port)
+    return [each["url"] for each in answer["data"]["activeAlertmanagers"]]
 
 
 def hardened(stack: Stack) -> None:
@@ -79,5 +93,26 @@ def test_embedded(docker: Docker):
         hardened(stack)
         assert stack.post(events) == {"accepted": len(events)}
         stack.wait("an alert for each at the listener", lambda: alerted(stack) == set(ACCOUNTS))
-        stack.wait("Prometheus' target", lambda: list(up(stack).values()) == ["up"])
+        stack.wait("Prometheus' target", lambda: all_up(stack, 1))
+        no_secret_is_told(stack)
+
+
+def test_distributed(docker: Docker):
+    events = [event for account in ACCOUNTS for event in buying(account)]
+    with compose_up(docker, "docker-compose.yml") as stack:
+        stack.wait("the gateway", lambda: stack.get("/readyz"))
+        hardened(stack)
+        assert stack.post(events) == {"accepted": len(events)}
+        stack.wait("an alert for each at the listener", lambda: alerted(stack) == set(ACCOUNTS))
+        targets = stack.wait("all targets of Prometheus", lambda: all_up(stack, 4))
+        assert len(targets) == 4  # two workers, gateway, deliver
+        stack.wait("Alertmanager", lambda: alertmanagers(stack) == ["http://alertmanager:9093/api/v2/alerts"])
+        assert stack.containers("topics")[0]["State"]["ExitCode"] == 0
+
+        # A worker less: the other takes its partitions over, and what was counted stays counted.
+        first = stack.containers("worker")[0]["Id"]
+        docker.run("kill", first)
+        more = [event for account in LATER for event in buying(account)]
+        assert stack.post(more + events) == {"accepted": len(more + events)}
+        stack.wait("alerts by the worker that is left", lambda: alerted(stack) == {*ACCOUNTS, *LATER})
         no_secret_is_told(stack)

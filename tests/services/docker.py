@@ -73,25 +73,18 @@ class Docker:
         """Builds an image of the project from its root, by the legacy builder, which every daemon has."""
         # Without a firewall's help the own daemon's networks lead nowhere: pip needs the machine's.
         network = ["--network", "host"] if self._own else []
-        self.run(
-            "build",
-            "--quiet",
-            *network,
-            "--file",
-            str(ROOT / dockerfile),
-            "--tag",
-            tag,
-            str(ROOT),
-            limit_s=280,
-        )
+        command = ["build", "--quiet", *network, "--file", str(ROOT / dockerfile)]
+        # The stage that holds the dependencies has a name, so that the next run finds it in the cache.
+        for more in (["--target", "build", "--tag", f"{tag}-build"], ["--tag", tag]):
+            self.run(*command, *more, str(ROOT), limit_s=280)
 
 
 def _bridge_exists() -> bool:
     return Path("/sys/class/net", BRIDGE).exists()
 
 
-def _leave_nothing(docker: Docker, storage: Path) -> None:
-    """Removes what tests left; what is mounted below ``storage`` still is their fault, and said."""
+def _leave_nothing(docker: Docker) -> None:
+    """Removes what tests left, and images that have lost their names."""
     if containers := docker.run("ps", "--all", "--quiet").split():
         docker.run("rm", "--force", "--volumes", *containers)
     for kind in ("volume", "network", "image"):
@@ -138,11 +131,11 @@ def _own_daemon() -> Iterator[Docker]:
             )
         try:
             _await_answer(process, docker, output)
-            _leave_nothing(docker, storage)  # of a run that was killed
+            _leave_nothing(docker)  # of a run that was killed
             try:
                 yield docker
             finally:
-                _leave_nothing(docker, storage)
+                _leave_nothing(docker)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(START_LIMIT_S)
