@@ -28,8 +28,6 @@ ACCOUNTS = 10_000
 SKEW = 1.1
 PASSES = 3
 """The first of them warms up."""
-WARM_UP = 0.02
-"""Share of the events. Not more: while it lasts clients fetch ahead what is measured later."""
 
 
 class Size(Struct, kw_only=True):
@@ -135,9 +133,8 @@ def _one(services: Services, size: Size, arm: Arm) -> Result:
         after = processor_seconds()
         if check is not None:
             check()
-    warm_up = events if arm.passes > 1 else int(events * WARM_UP)
     return Result(
-        speed=speed_of(trails, warm_up),
+        speed=speed_of(trails, events if arm.passes > 1 else 0),
         services={name: (after[name] - before[name]) / job.total * 1e6 for name in after},
     )
 

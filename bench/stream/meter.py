@@ -1,6 +1,7 @@
 """Marks: what an arm has done so far, one JSON line each, in a pipe (peers write to standard output as they like).
 
-Rates are taken between marks by whoever started the arm, so starting, joining a group and warming up are not measured.
+Rates are taken between marks by whoever started the arm, from the first event on: starting and joining a group are not
+measured. There is no warm-up: while it lasts, clients would fetch ahead what is measured later.
 Marks come a hundredth of the events apart, so that writing them costs nothing that could be seen.
 """
 
@@ -36,6 +37,7 @@ class Meter:
         self._total = total
         self._apart = max(1, total // MARKS)
         self._next = 0
+        self._marks = 0
 
     def took(self, applied: int, duplicate: int = 0) -> None:
         """Counts; writes a mark where one is due."""
@@ -45,7 +47,14 @@ class Meter:
             self._next = min(self.applied - self.applied % self._apart + self._apart, self._total)
             self.mark()
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a mark."""
+        return self._marks > 0
+
     def mark(self) -> None:
+        """Writes one now. The first is that of the first event, or comes before it."""
+        self._marks += 1
         mark = Mark(
             applied=self.applied,
             duplicate=self.duplicate,
@@ -73,16 +82,15 @@ class Speed(Struct, kw_only=True):
         return self.processor_s / self.events * 1e6
 
 
-def speed_of(trails: Sequence[Sequence[Mark]], warm_up: int) -> Speed:
-    """The speed of the processes of one arm together, over the time in which all of them were warm and at work.
+def speed_of(trails: Sequence[Sequence[Mark]], after: int = 0) -> Speed:
+    """The speed of the processes of one arm together, over the time in which all of them were at work.
 
-    ``trails``: the marks of each, in order. A process is warm after its share of ``warm_up`` events, and at work up to
-    its last mark. Raises ValueError when there is no such time.
+    ``trails``: the marks of each, in order: a process is at work from the first to the last of them. ``after``: leaves out
+    so many events of each. Raises ValueError when there is no such time.
     """
-    share = warm_up / len(trails)
-    begins = [next((mark.wall_s for mark in trail if mark.applied >= share), None) for trail in trails]
+    begins = [next((mark.wall_s for mark in trail if mark.applied >= after), None) for trail in trails]
     if any(begin is None for begin in begins):
-        raise ValueError("a process of the arm has never become warm: it had too few of the events")
+        raise ValueError("a process of the arm was given none of the events, or too few")
     begin = max(begin for begin in begins if begin is not None)
     end = min(trail[-1].wall_s for trail in trails)
     events, processor_s, first, last = 0, 0.0, [], []

@@ -35,28 +35,28 @@ def trail(*points: tuple[int, float, float]) -> list[Mark]:
     ]
 
 
-def test_the_speed_is_taken_between_warm_and_done() -> None:
-    speed = speed_of([trail((1, 0.0, 5.0), (20, 4.0, 6.0), (120, 6.0, 7.0), (220, 8.0, 10.0))], 20)
+def test_the_speed_is_taken_from_the_first_mark_or_a_later_one_to_the_last() -> None:
+    speed = speed_of([trail((1, 0.0, 5.0), (20, 4.0, 6.0), (120, 6.0, 7.0), (220, 8.0, 10.0))], after=20)
     assert speed == Speed(events=200, wall_s=4.0, processor_s=4.0)
     assert speed.rate == 50.0
     assert speed.cost == pytest.approx(20_000.0)
 
 
-def test_two_processes_are_measured_while_both_are_warm_and_at_work() -> None:
+def test_two_processes_are_measured_while_both_are_at_work() -> None:
     one = trail((0, 0.0, 0.0), (50, 1.0, 1.0), (100, 2.0, 2.0), (150, 3.0, 3.0), (200, 4.0, 4.0))
-    two = trail((0, 1.5, 0.0), (10, 2.0, 1.0), (60, 3.0, 2.0))
-    # Both are warm from 2 s on, the second is done at 3 s: 50 events of each in that second.
-    assert speed_of([one, two], 20) == Speed(events=100, wall_s=1.0, processor_s=2.0)
+    two = trail((0, 2.0, 1.0), (50, 3.0, 2.0))
+    # The second begins at 2 s and is done at 3 s: 50 events of each in that second.
+    assert speed_of([one, two]) == Speed(events=100, wall_s=1.0, processor_s=2.0)
 
 
 def test_an_arm_of_which_a_process_did_nothing_has_no_speed() -> None:
-    with pytest.raises(ValueError, match="never become warm"):
-        speed_of([trail((100, 1.0, 1.0)), []], 10)
+    with pytest.raises(ValueError, match="none of the events"):
+        speed_of([trail((100, 1.0, 1.0)), []])
 
 
 def test_processes_that_took_turns_have_no_speed_together() -> None:
     with pytest.raises(ValueError, match="at the same time"):
-        speed_of([trail((50, 1.0, 1.0), (100, 2.0, 2.0)), trail((50, 3.0, 1.0), (100, 4.0, 2.0))], 20)
+        speed_of([trail((50, 1.0, 1.0), (100, 2.0, 2.0)), trail((50, 3.0, 1.0), (100, 4.0, 2.0))])
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60))

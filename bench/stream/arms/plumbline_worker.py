@@ -25,6 +25,8 @@ def run(job: Job) -> None:
     def counted(
         self: Processor, records: Sequence[tuple[str, int, bytes]], offsets: Mapping[str, int], *rest: Any
     ) -> BatchResult:
+        if not meter.begun:
+            meter.mark()
         result = process(self, records, offsets, *rest)
         if result.stage == "accounts" and result.received:
             with one_at_a_time:
