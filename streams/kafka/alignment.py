@@ -95,6 +95,10 @@ class Alignment:
             append((time, rank, offset, value))
         found.expected, found.time, found.bytes = expected, time, size
 
+    def skip_to(self, topic: str, offset: int) -> None:
+        """Kafka has nothing of a topic before ``offset``, and it is to be added next."""
+        self._topics[self._ranks[topic]].expected = offset
+
     def read_to(self, topic: str, position: int, end: int, moment: float) -> None:
         """Tells that a topic was read up to ``position``, and that its high watermark was ``end`` at ``moment`` (Unix
         seconds)."""

@@ -1,0 +1,51 @@
+"""plumbline worker: one of those that share all events, in distributed mode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from streams.cli.until_signal import configure_service_logs, run_until_signal
+from streams.icp_files import load_icps
+from streams.kafka.worker import Worker
+from streams.pipeline import spare_the_collector
+from streams.settings_file import load_settings
+
+
+@click.command(name="worker")
+@click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path),
+    help="Settings file; ./plumbline.yaml if it is there.",
+)
+@click.option(
+    "--icp",
+    "icp_paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="ICP file, once for each version.",
+)
+@click.option("--metrics", help="Serve /healthz, /readyz and /metrics at this address and port.")
+@click.option(
+    "--json-logs/--text-logs", default=None, help="Log lines as JSON; the default away from a terminal."
+)
+def command(
+    settings_path: Path | None, icp_paths: tuple[Path, ...], metrics: str | None, json_logs: bool | None
+) -> None:
+    """Take events from Kafka, keep scores and drift in Redis, and publish what comes of them.
+
+    Any number may run, on one machine or many; they share the partitions. Ends with 0 after SIGINT or SIGTERM, with 4 when
+    the topics or the state in the store are not what the settings say.
+    """
+    configure_service_logs(json_logs)
+    settings = load_settings(settings_path)
+    worker = Worker(settings, load_icps(icp_paths or settings.icp), metrics_at=metrics)
+    spare_the_collector()
+    run_until_signal(
+        lambda: worker.run(
+            lambda: click.echo("plumbline worker" + (f", metrics at {worker.url}" if worker.url else ""))
+        ),
+        worker.stop,
+    )

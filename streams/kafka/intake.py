@@ -1,0 +1,186 @@
+"""What takes the batches of one state partition in, seen alike by the worker for both stages.
+
+An intake claims its partition when it is made. It is used by one thread at a time, and is of no more use after Fenced or
+StoreUnavailable: then another one has to be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from detectors.accounts import AccountStage
+from schemas.errors import EventRefused, Problem
+from schemas.events import event_reader
+from schemas.settings import Settings
+from streams.flood_gate import FloodGate
+from streams.flood_limit import DeadLetterFlood, FloodLimit
+from streams.kafka.alignment import Batch
+from streams.kafka.drift import DriftIntake
+from streams.kafka.partitioning import partition_of
+from streams.processor import BatchResult, Processor
+from streams.stores.contract import Claim, OutgoingKind, Store
+from streams.stores.stops import Stops
+
+KNOWN_SUBJECTS = 200_000
+
+_Decode = Callable[[bytes], tuple[str, float, Any]]
+
+
+class StageIntake(Protocol):
+    """All methods block, and raise Fenced, StoreUnavailable and whatever a stage refuses (StateRefused)."""
+
+    @property
+    def claim(self) -> Claim: ...
+
+    def standing_still(self) -> str:
+        """Why nothing may be taken in at the moment; empty: nothing stands against it."""
+        ...
+
+    def take(self, batch: Batch) -> list[BatchResult] | None:
+        """Takes a batch in and commits it. None: it was not taken, and has to be given again when nothing stands against
+        it."""
+        ...
+
+    def tick(self) -> list[BatchResult]:
+        """Called when there is nothing to read: does what the clock asks for. Returns what was committed."""
+        ...
+
+
+class AccountIntake:
+    """One partition of the event topics. ``partitions``: how many there are; ``now``: Unix seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        stage: AccountStage,
+        settings: Settings,
+        stops: Stops,
+        partition: int,
+        partitions: int,
+        now: Callable[[], float],
+        cached_states: int,
+    ) -> None:
+        limit = FloodLimit(settings.dead_letters)
+        self._limits = settings.limits
+        self._by_clock = settings.clock == "wall"
+        self._now = now
+        self._right_place = _RightPlace(partition, partitions)
+        self._processor = Processor(
+            store,
+            stage,
+            self._decode(),
+            partition=partition,
+            late_after_s=settings.late_after,
+            cached_states=cached_states,
+            flood_limit=limit,
+        )
+        self._gate = FloodGate(limit, stops, partition, now)
+        self._last_arrival = now()
+
+    @property
+    def claim(self) -> Claim:
+        return self._processor.claim
+
+    def standing_still(self) -> str:
+        return "" if self._gate.open() else self._gate.reason
+
+    def take(self, batch: Batch) -> list[BatchResult] | None:
+        # The present is taken once a batch, for no batch takes long.
+        self._processor.decode = self._decode()
+        try:
+            result = self._processor.process_merged(batch.records, batch.offsets)
+        except DeadLetterFlood as flood:
+            self._gate.shut(flood)
+            return None
+        self._last_arrival = self._now()
+        return [result]
+
+    def tick(self) -> list[BatchResult]:
+        """As in the embedded service: time goes on at the speed of the clock from the newest event on, and never past the
+        present."""
+        if not self._by_clock:
+            return []
+        now = self._now()
+        event_time = min(now, self.claim.watermark + (now - self._last_arrival))
+        due = self._processor.next_due()
+        if due is None or due > event_time:
+            return []
+        result = self._processor.fire_timers(event_time)
+        # Timers that fail are kept: they are due, and there is nothing to do.
+        return [result] if result.touched else []
+
+    def _decode(self) -> _Decode:
+        return self._right_place.checked(event_reader(self._limits, self._now()))
+
+
+class ObservationIntake:
+    """One partition of the observations topic."""
+
+    def __init__(self, drift: DriftIntake) -> None:
+        self.drift = drift
+
+    @property
+    def claim(self) -> Claim:
+        return self.drift.claim
+
+    def standing_still(self) -> str:
+        return ""
+
+    def take(self, batch: Batch) -> list[BatchResult]:
+        results = self.drift.take([(offset, value) for _, offset, value in batch.records])
+        self.drift.say_who_holds_back()
+        return results
+
+    def tick(self) -> list[BatchResult]:
+        results = self.drift.take([])
+        self.drift.say_who_holds_back()
+        return results
+
+
+class _RightPlace:
+    """Refuses an event that was written to another partition than its subject's: its account's state is elsewhere, and
+    would be split. Such a record comes of a producer with another partitioner, or another key."""
+
+    def __init__(self, partition: int, partitions: int) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self._known: set[str] = set()
+
+    def checked(self, read: _Decode) -> _Decode:
+        known = self._known
+
+        def decode(raw: bytes) -> tuple[str, float, Any]:
+            decoded = read(raw)
+            if decoded[0] not in known:
+                self._check(decoded[0])
+            return decoded
+
+        return decode
+
+    def _check(self, subject: str) -> None:
+        if partition_of(subject, self._partitions) != self._partition:
+            raise EventRefused(
+                Problem(
+                    code="wrong_partition",
+                    what="the record is not in the partition of its subject",
+                    where="$.subject",
+                    remedy="write it with the subject as the record's key, and Kafka's default partitioner (murmur2)",
+                )
+            )
+        if len(self._known) >= KNOWN_SUBJECTS:
+            self._known.clear()
+        self._known.add(subject)
+
+
+def touched(results: Sequence[BatchResult]) -> set[OutgoingKind]:
+    """Which outgoing lists got something."""
+    kinds: set[OutgoingKind] = set()
+    for result in results:
+        if result.effects.observations:
+            kinds.add("observations")
+        if result.alerts:
+            kinds.add("alerts")
+        if result.dead_letters:
+            kinds.add("dead_letters")
+    return kinds
