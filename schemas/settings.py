@@ -121,6 +121,14 @@ class DriftSettings(Written):
     """Days that a baseline covers, at least."""
     max_segments: Annotated[Whole, Field(ge=1, le=50)] = 12
     """Segments watched for each signal; the others together are `other`."""
+    burst_gap: Duration = DAY
+    """What one account does again within this time of the last is one observation, a burst."""
+    burst_longest: Duration = 7 * DAY
+    """A burst lasts this long at most; what goes on longer is the next one."""
+    opportunity_settling: Duration = 14 * DAY
+    """slg.hedged_language: how long after its creation an opportunity's notes are read; closing ends it earlier."""
+    profile_settling: Duration = 7 * DAY
+    """slg.off_profile_pipeline: how long after an opportunity's creation the profile may settle before it is judged."""
 
 
 class DeadLetterSettings(Written):
