@@ -98,6 +98,11 @@ class Lane:
         self._delay = FIRST_DELAY_S
 
     @property
+    def stands_still(self) -> bool:
+        """Whether a flood of dead letters holds the partition (streams/flood_gate.py)."""
+        return self.intake is not None and self.reason not in ("", TAKING_OVER)
+
+    @property
     def offsets(self) -> dict[TP, int]:
         """How far the store is."""
         if self.intake is None:

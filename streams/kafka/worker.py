@@ -118,7 +118,7 @@ class Worker:
         no waiting can mend."""
         self._loop = asyncio.get_running_loop()
         try:
-            async with monitoring(self._metrics_at, self.settings, self.ready, self._metrics.expose) as url:
+            async with monitoring(self._metrics_at, self.settings, self.ready, self._expose) as url:
                 self.url = url
                 started()
                 if await self._prepared():
@@ -127,6 +127,11 @@ class Worker:
             self._threads.shutdown()
         if self._failed is not None:
             raise self._failed
+
+    def _expose(self) -> bytes:
+        lanes = [lane for lane, _ in list(self._lanes.values())]
+        self._metrics.partitions_stopped(sum(lane.stands_still for lane in lanes))
+        return self._metrics.expose()
 
     # What lanes need (streams/kafka/lane.py: Owner)
 
