@@ -6,7 +6,9 @@ Whole weeks keep the weekday pattern out of every comparison. A history holds at
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -25,13 +27,17 @@ class Week(Struct, array_like=True):
     statistic: float
 
 
+AnyWeek = TypeVar("AnyWeek", bound=Week)
+
+
 def week_start(at: float) -> float:
     """Midnight (UTC) of the Monday at or before ``at``."""
     return _MONDAY + (at - _MONDAY) // WEEK * WEEK
 
 
-def count_in(weeks: list[Week], began: float, ones: int) -> Week | None:
-    """Adds one observation; the week that it fell in, or None where that is older than the history reaches."""
+def week_of(weeks: list[AnyWeek], began: float, new: Callable[[float], AnyWeek]) -> AnyWeek | None:
+    """The week in which ``began`` falls, made by ``new(start)`` if need be; None where that is older than the history
+    reaches."""
     start = week_start(began)
     at = len(weeks)
     if weeks and start <= weeks[-1].start:
@@ -39,17 +45,23 @@ def count_in(weeks: list[Week], began: float, ones: int) -> Week | None:
     if at == len(weeks) or weeks[at].start != start:
         if at == 0 and len(weeks) == MAX_WEEKS:
             return None
-        weeks.insert(at, Week(start, 0, 0, 0.0))
+        weeks.insert(at, new(start))
         if len(weeks) > MAX_WEEKS:
             del weeks[0]
             at -= 1
-    week = weeks[at]
-    week.n += 1
-    week.ones += ones
+    return weeks[at]
+
+
+def count_in(weeks: list[Week], began: float, ones: int) -> Week | None:
+    """Adds one observation; the week that it fell in, or None where that is older than the history reaches."""
+    week = week_of(weeks, began, lambda start: Week(start, 0, 0, 0.0))
+    if week is not None:
+        week.n += 1
+        week.ones += ones
     return week
 
 
-def total(weeks: list[Week], since: float, until: float = float("inf")) -> tuple[int, int]:
+def total(weeks: Sequence[Week], since: float, until: float = float("inf")) -> tuple[int, int]:
     """(observations, ones) of the weeks that start in [since, until)."""
     chosen = [week for week in weeks if since <= week.start < until]
     return sum(week.n for week in chosen), sum(week.ones for week in chosen)
@@ -68,7 +80,7 @@ def merge(into: list[Week], other: list[Week]) -> None:
     del into[:-MAX_WEEKS]
 
 
-def flow_per_day(weeks: list[Week], newest: float, span: int = 4) -> float | None:
+def flow_per_day(weeks: Sequence[Week], newest: float, span: int = 4) -> float | None:
     """Observations a day over the last ``span`` weeks that were over before the week of ``newest``; None without them."""
     until = week_start(newest)
     since = until - span * WEEK

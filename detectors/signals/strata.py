@@ -1,0 +1,104 @@
+"""What a share is made of: its strata (reps, tenure bands), learned in a baseline, so that a shift between them is no drift.
+
+Rules:
+1. A stratum that the baseline has seen is judged against its own share there. Small strata lend from the whole: their
+   share is shrunk towards it, the more the less the strata differ.
+2. A stratum that the baseline has not seen is a newcomer: not judged until it has been observed NEWCOMER times, and from
+   then on against what it was in these. So a newcomer who is different is mix, whatever it is.
+3. At most MAX_STRATA have a name; the others together are one.
+
+Reference for the shrinking: J. C. Kleinman, "Proportions with extraneous variance: single and independent samples",
+Journal of the American Statistical Association 68 (1973), the moment estimate of the beta-binomial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, field
+
+MAX_STRATA = 64
+NEWCOMER = 30
+LONGEST_NAME = 64
+_LEAST_PRIOR, _MOST_PRIOR = 2.0, 1000.0
+_NOBODY = 0.5
+"""Ones that are added to a whole without any, so that no share is 0 or 1."""
+
+
+class Counts(Struct, array_like=True):
+    n: int = 0
+    ones: int = 0
+
+
+class Strata(Struct, array_like=True):
+    """``names[i]`` has the baseline share ``shares[i]`` (None: not judged yet), which is worth as much as ``worth[i]``
+    observations; until then it has the counts ``seen[i]``. Number 0 is for those without a name of their own."""
+
+    names: list[str] = field(default_factory=lambda: [""])
+    shares: list[float | None] = field(default_factory=lambda: [None])
+    worth: list[float] = field(default_factory=lambda: [0.0])
+    seen: list[Counts] = field(default_factory=lambda: [Counts()])
+
+
+def number_of(strata: Strata, name: str) -> int:
+    """The number of a stratum, given now if need be."""
+    if name in strata.names:
+        return strata.names.index(name)
+    if len(strata.names) >= MAX_STRATA or len(name) > LONGEST_NAME:
+        return 0
+    strata.names.append(name)
+    strata.shares.append(None)
+    strata.worth.append(0.0)
+    strata.seen.append(Counts())
+    return len(strata.names) - 1
+
+
+def learn(strata: Strata, counts: dict[int, Counts]) -> None:
+    """Takes the shares from what was counted in a baseline, by number; needs an observation."""
+    n, ones = sum(each.n for each in counts.values()), sum(each.ones for each in counts.values())
+    whole = whole_share(n, ones)
+    prior = _prior(list(counts.values()), n, whole)
+    for number in range(len(strata.names)):
+        each = counts.get(number)
+        strata.shares[number] = (each.ones + prior * whole) / (each.n + prior) if each else None
+        strata.worth[number] = each.n + prior if each else 0.0
+        strata.seen[number] = Counts()
+
+
+def meet(strata: Strata, number: int, ones: int, whole: float) -> None:
+    """Counts one observation of a newcomer; with NEWCOMER of them it has a share, shrunk a little towards the ``whole``."""
+    seen = strata.seen[number]
+    seen.n += 1
+    seen.ones += ones
+    if seen.n >= NEWCOMER:
+        strata.worth[number] = seen.n + _LEAST_PRIOR
+        strata.shares[number] = (seen.ones + _LEAST_PRIOR * whole) / strata.worth[number]
+
+
+def whole_share(n: int, ones: int) -> float:
+    """Never 0 and never 1."""
+    return min(max(ones, _NOBODY), n - _NOBODY) / n
+
+
+def uncertainty(strata: Strata, mix: Mapping[int, int]) -> float:
+    """Standard error of the log odds that the shares give a ``mix`` (number -> observations); 0 for none. Where the mix has
+    moved to strata that the baseline hardly knows it is larger than the baseline's own."""
+    variance = information = 0.0
+    for number, n in mix.items():
+        share = strata.shares[number]
+        if share is not None:
+            variance += n * n * share * (1 - share) / strata.worth[number]
+            information += n * share * (1 - share)
+    return math.sqrt(variance) / information if information else 0.0
+
+
+def _prior(counts: Sequence[Counts], n: int, whole: float) -> float:
+    """How many observations the whole is worth to each of its parts."""
+    binomial = whole * (1 - whole)
+    seen = [each for each in counts if each.n]
+    between = sum(each.n * (each.ones / each.n - whole) ** 2 for each in seen) - (len(seen) - 1) * binomial
+    room = n - sum(each.n**2 for each in seen) / n
+    if between <= 0 or room <= 0:
+        return _MOST_PRIOR
+    return min(max(binomial / (between / room) - 1, _LEAST_PRIOR), _MOST_PRIOR)
