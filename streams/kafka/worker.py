@@ -344,6 +344,10 @@ class Worker:
 
     def _lanes_for(self, partitions: set[TP]) -> dict[tuple[str, int], list[str]]:
         """Raises TopicsRefused when a partition number is here without one of its topics."""
+        check_counts(
+            self.settings.kafka,
+            self.consumer.partition_counts([*self._event_topics, self._observations]),
+        )
         numbers = {tp.partition for tp in partitions if tp.topic != self._observations}
         missing = [
             f"{topic} {number}"
@@ -356,10 +360,6 @@ class Worker:
                 f"partitions that belong together were given to different workers: {', '.join(missing[:5])}",
                 remedy="see that all event topics have the same partition count: plumbline topics describe",
             )
-        check_counts(
-            self.settings.kafka,
-            self.consumer.partition_counts([*self._event_topics, self._observations]),
-        )
         wanted = {(ACCOUNTS, number): self._event_topics for number in sorted(numbers)}
         for tp in partitions:
             if tp.topic == self._observations:

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from tests.services.programs import free_port, missing, program, services_by
 
@@ -270,6 +270,15 @@ class Kafka:
             async with asyncio.timeout(START_LIMIT_S):
                 while not set(names) <= set(await admin.list_topics()):  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0.02)
+        finally:
+            await admin.close()
+
+    async def grow(self, topic: str, *, partitions: int) -> None:
+        """Gives a topic more partitions."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            await admin.create_partitions({self.prefix + topic: NewPartitions(partitions)})
         finally:
             await admin.close()
 
