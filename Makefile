@@ -16,7 +16,7 @@ INSTALLED_TEST := .venv/installed-test-$(HERE)
 INSTALLED_BENCH := .venv-bench/installed-$(HERE)
 WHAT_TO_INSTALL := pyproject.toml constraints.txt setup/environment
 
-.PHONY: help run test services lint format typecheck bench bench-stream pins clean
+.PHONY: help run test services lint format typecheck bench bench-detection bench-stream pins clean
 
 help:
 	@echo "make run        start the service on sample data"
@@ -26,6 +26,7 @@ help:
 	@echo "make typecheck  check the types"
 	@echo "make bench      measure, and write the results to docs/performance.md"
 	@echo "make bench-stream  measure the distributed mode and its peers; results to docs/performance.md"
+	@echo "make bench-detection  measure the change detectors, into docs/detection.md (20 minutes; ARGS=--quick: 2)"
 	@echo "make pins       resolve constraints.txt anew"
 	@echo "make clean      remove the environment, caches and sample data"
 
@@ -69,6 +70,9 @@ bench: $(INSTALLED_TEST)
 
 bench-stream: $(INSTALLED_BENCH) services
 	.venv-bench/bin/python -m bench.stream --write docs/performance.md $(ARGS)
+
+bench-detection: $(INSTALLED_TEST)
+	$(BIN)/python -m bench.detection --page docs/detection.md $(ARGS)
 
 pins:
 	@PYTHON="$(PYTHON)" setup/pins

@@ -29,10 +29,11 @@ from schemas.duration import DAY
 
 Kind = Literal["entered", "converted", "left"]
 
-DEFAULT_STRENGTHS = ((0.65, 1.0), (0.5, 2.0), (0.35, 1.0))
+DEFAULT_STRENGTHS = ((0.6, 1.0), (0.45, 1.0))
 """(hazard ratio against the bound, weight)"""
-DEFAULT_LEVEL = 0.8
-"""Of the hazard's bound; bench/detection measures the false alarms a year that come of it."""
+DEFAULT_LEVEL = 0.6
+"""Of the hazard's bound. Enough for the promise on average over the baselines that chance can give from a mature year
+(bench/detection); raise it where each single baseline must keep it."""
 LATEST = 253_402_300_800.0
 """Unix seconds of the year 10,000"""
 STATE_VERSION = 1
