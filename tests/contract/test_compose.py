@@ -6,8 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.services.compose import Stack, compose_up
-from tests.services.docker import Docker
+from tests.services.docker import ROOT, Docker
+
+pytestmark = pytest.mark.timeout(900)  # the first run on a machine builds every image
 
 ACCOUNTS = [f"acct-{number}" for number in range(12)]
 """Enough for every worker to own some."""
@@ -108,6 +112,11 @@ def test_distributed(docker: Docker):
         assert len(targets) == 4  # two workers, gateway, deliver
         stack.wait("Alertmanager", lambda: alertmanagers(stack) == ["http://alertmanager:9093/api/v2/alerts"])
         assert stack.containers("topics")[0]["State"]["ExitCode"] == 0
+
+        # The commands of docs/deploy.md reach Kafka from within.
+        command = "run --rm topics plumbline dlq list --settings distributed.yaml"
+        assert command in " ".join((ROOT / "docs/deploy.md").read_text().split())
+        stack.run(*command.split())
 
         # A worker less: the other takes its partitions over, and what was counted stays counted.
         first = stack.containers("worker")[0]["Id"]

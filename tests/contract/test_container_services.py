@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.services.docker import Docker
 from tests.services.kafka import VERSION
 from tests.services.redis import IMAGE
+
+pytestmark = pytest.mark.timeout(600)  # the first run on a machine builds the images
 
 ROOT = Path(__file__).parents[2]
 TESTS = [

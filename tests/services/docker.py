@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,9 @@ from tests.services.programs import missing, program
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plumbline"
 START_LIMIT_S = 60
-BRIDGE = "docker0"
+BRIDGE = "plumbline0"
+"""A bridge of its own: whoever has a docker0 keeps it."""
+BRIDGE_ADDRESS = "172.30.255.1/24"
 
 
 class Docker:
@@ -79,8 +81,20 @@ class Docker:
             self.run(*command, *more, str(ROOT), limit_s=280)
 
 
-def _bridge_exists() -> bool:
-    return Path("/sys/class/net", BRIDGE).exists()
+@contextmanager
+def _bridge() -> Iterator[None]:
+    def ip(*arguments: str) -> None:
+        subprocess.run([program("ip", package="iproute2"), *arguments], check=True, timeout=30)
+
+    if Path("/sys/class/net", BRIDGE).exists():  # of a run that was killed
+        ip("link", "delete", BRIDGE)
+    ip("link", "add", "name", BRIDGE, "type", "bridge")
+    try:
+        ip("address", "add", BRIDGE_ADDRESS, "dev", BRIDGE)
+        ip("link", "set", BRIDGE, "up")
+        yield
+    finally:
+        ip("link", "delete", BRIDGE)
 
 
 def _leave_nothing(docker: Docker) -> None:
@@ -103,23 +117,25 @@ def _own_daemon() -> Iterator[Docker]:
         missing("a Docker daemon of one's own needs root; with one that runs: PLUMBLINE_TEST_DOCKER=here")
     CACHE.mkdir(parents=True, exist_ok=True)
     storage = CACHE / "docker"
-    with (CACHE / "docker.lock").open("w") as lock:
+    with (CACHE / "docker.lock").open("w") as lock, ExitStack() as stack:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        stack.enter_context(_bridge())
         folder = Path(tempfile.mkdtemp(prefix="plumbline-docker-"))
-        had_bridge = _bridge_exists()
         host = f"unix://{folder / 'docker.sock'}"
         docker = Docker({"DOCKER_HOST": host, "DOCKER_CONFIG": str(folder), "DOCKER_BUILDKIT": "0"}, own=True)
         output = folder / "output.log"
-        command = [
-            *(
-                program("setpriv", package="util-linux"),
-                "--pdeathsig",
-                "TERM",
-            ),  # it ends even when we are killed
-            *(daemon, "--host", host, "--data-root", str(storage), "--exec-root", str(folder / "exec")),
-            *("--pidfile", str(folder / "pid"), "--config-file", str(folder / "daemon.json")),
-            *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--log-level=warn"),
-        ]
+        # It ends even when we are killed.
+        command = [program("setpriv", package="util-linux"), "--pdeathsig", "TERM", daemon]
+        for option in (
+            f"host={host}",
+            f"data-root={storage}",
+            f"exec-root={folder / 'exec'}",
+            f"pidfile={folder / 'pid'}",
+            f"config-file={folder / 'daemon.json'}",
+            f"bridge={BRIDGE}",
+            *("iptables=false", "ip6tables=false", "ip-forward=false", "log-level=warn"),
+        ):
+            command.append(f"--{option}")
         (folder / "daemon.json").write_text("{}")
         with output.open("wb") as log:
             process = subprocess.Popen(
@@ -139,8 +155,6 @@ def _own_daemon() -> Iterator[Docker]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(START_LIMIT_S)
-            if not had_bridge and _bridge_exists():
-                subprocess.run(["ip", "link", "delete", BRIDGE], check=True, timeout=30)
             for point in _mounts_below(folder):  # the daemon's own network namespace
                 subprocess.run(["umount", point], check=True, timeout=30)
             shutil.rmtree(folder)

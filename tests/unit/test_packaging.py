@@ -181,7 +181,7 @@ def test_missing_programs_are_named_and_fail_in_ci_alone(tmp_path, ci, returncod
     assert done.returncode == returncode
     assert (
         "apt-get install --no-install-recommends chromium chromium-driver curl debootstrap default-jre-headless"
-        " docker-compose docker.io maven openssl prometheus redis-server" in done.stderr
+        " docker-compose docker.io iproute2 maven openssl prometheus redis-server" in done.stderr
     )
     assert done.stdout == ""
 
