@@ -100,9 +100,7 @@ def test_ratios_are_taken_within_a_round() -> None:
         "bytewax": [result(1000.0, 20.0), result(1000.0, 30.0), result(1000.0, 10.0)],
     }
     text = throughput(results, Size(long=1000, short=100, rounds=3))
-    line = next(line for line in text.splitlines() if line.startswith("| Bytewax"))
-    assert [cell.strip() for cell in line.split("|")[6:8]] == ["2.00 (1.00-3.00)", "1.00 (0.50-2.00)"]
-    assert "| worker / Bytewax | 1.2 | 2.00 (1.00-3.00) | yes |" in text
+    assert "| worker / Bytewax | 1.2 | 2.00 (1.00-3.00) | yes | 1.00 (0.50-2.00) |" in text
     assert "Faust with a table |" not in text  # was not measured: neither a row nor a goal
 
 
