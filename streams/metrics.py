@@ -31,7 +31,7 @@ from prometheus_client import (
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
-from detectors.signals.contract import Verdict
+from detectors.signals.contract import Verdict, names_a_person
 from schemas.events import EVENT_CLASSES
 from schemas.settings import AlertKind
 from streams.batch_result import BatchResult
@@ -375,7 +375,9 @@ class Metrics:
         shown: dict[str, Verdict] = {}
         seen = self._names(f"segment of {signal}")
         for verdict in verdicts:
-            label = bounded_label(seen, verdict.segment, self._segments_per_signal)
+            label = OTHER
+            if not names_a_person(verdict.segment):
+                label = bounded_label(seen, verdict.segment, self._segments_per_signal)
             if label not in shown or _nearness(verdict) > _nearness(shown[label]):
                 shown[label] = verdict
         return shown

@@ -29,8 +29,15 @@ Quantity = Literal["share", "days", "ratio", "number"]
 """what the numbers of a verdict are"""
 ALL = "all"
 """The segment that holds everything."""
+PERSONS = frozenset({"rep"})
+"""Dimensions whose values are people: their segments are in no metric's label, where ``other`` stands for them."""
 BASELINE_RETAKEN = "baseline_retaken"
 """The measure by which a person's decision is told, so that a replay repeats it; segments = {"segment": its name}."""
+
+
+def names_a_person(segment: str) -> bool:
+    """Whether a segment is named after a person (``rep:anna``)."""
+    return segment.partition(":")[0] in PERSONS
 
 
 class AccountFacts(Protocol):
