@@ -36,3 +36,8 @@ Tickets, drift half (one classifier for the signal, its state inside the signal'
 Count an abstention by itself (``counted_out["kind_unsure"]``); it is not "other". Classify a ticket once, when its
 observation comes, and keep the answer: what is learned later changes no earlier ticket.
 """
+
+from detectors.text.hedge_lexicon import About
+from detectors.text.hedging import Hedge, hedges_in, phrases_of
+
+__all__ = ["About", "Hedge", "hedges_in", "phrases_of"]
