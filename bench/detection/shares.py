@@ -125,8 +125,8 @@ def optimal_height(
     best = 3_000.0
     for _ in range(4):
         _, count = optimum(share, after, 0, 400, best, random)
-        seen = float(count(steps // 2).sum())
-        best *= THRESHOLD / (400 * (steps // 2) / max(seen, 1.0))
+        # The run length is nearly proportional to exp(height).
+        best *= THRESHOLD * max(float(count(steps).sum()), 1.0) / (400 * steps)
     _, count = optimum(share, after, 0, 400, best, random)
     low, high = poisson_interval(float(count(steps).sum()), 400 * steps)
     return best, 1 / high, 1 / low
@@ -135,21 +135,24 @@ def optimal_height(
 def known(seed: int, scale: float) -> str:
     """Table 1a: a baseline that is known."""
     random = np.random.default_rng(seed)
-    detector = BernoulliMixture(low=SHARE, high=SHARE, direction="both")
-    replicates, steps = int(20_000 * scale), int(100_000 * scale)
+    replicates, steps = int(20_000 * scale), int(150_000 * scale)
     rows = []
-    seen = alarms(numbers_of([detector] * 300), SHARE, steps, THRESHOLD, random).sum()
-    low, high = poisson_interval(float(seen), 300 * steps)
-    for name, warm in (("at the first observation", 0), (f"after {WARM:,} quiet ones", WARM)):
-        found = delays(numbers_of([detector] * replicates), SHARE, HALF, warm, THRESHOLD, random)
-        rows.append(["mixture, both sides", name, f"{1 / high:,.0f}-{1 / low:,.0f}", *_delay_cells(found)])
-    height, shortest, longest = optimal_height(steps, random, SHARE, HALF)
-    for name, warm in (("at the first observation", 0), (f"after {WARM:,} quiet ones", WARM)):
-        found, _ = optimum(SHARE, HALF, warm, replicates, height, random)
-        rows.append(
-            ["CUSUM that knows both rates", name, f"{shortest:,.0f}-{longest:,.0f}", *_delay_cells(found)]
-        )
-    return table(["detector", "change", "average run length (95 %)", "mean delay", "95 % within"], rows)
+    for before, after in ((SHARE, HALF), (0.10, 0.05)):
+        detector = BernoulliMixture(low=before, high=before, direction="both")
+        seen = alarms(numbers_of([detector] * 400), before, steps, THRESHOLD, random).sum()
+        low, high = poisson_interval(float(seen), 400 * steps)
+        height, shortest, longest = optimal_height(steps, random, before, after)
+        for when, warm in (("at the first observation", 0), (f"after {WARM:,} quiet ones", WARM)):
+            found = delays(numbers_of([detector] * replicates), before, after, warm, THRESHOLD, random)
+            best, _ = optimum(before, after, warm, replicates, height, random)
+            for name, shown, length in (
+                ("mixture, both sides", found, f"{1 / high:,.0f}-{1 / low:,.0f}"),
+                ("CUSUM that knows both rates", best, f"{shortest:,.0f}-{longest:,.0f}"),
+            ):
+                rows.append([f"{before:g} -> {after:g}", when, name, length, *_delay_cells(shown)])
+    return table(
+        ["shares", "change", "detector", "average run length (95 %)", "mean delay", "95 % within"], rows
+    )
 
 
 def estimated(seed: int, scale: float) -> str:

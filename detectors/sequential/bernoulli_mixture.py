@@ -179,7 +179,7 @@ class BernoulliMixture:
             evidence[number] = (evidence[number] + weight) * ratio
             number += 1  # noqa: SIM113  # a third faster than enumerate
         if sum(evidence) > CEILING:
-            state.evidence = [min(each, CEILING) for each in evidence]
+            state.evidence = [min(each, CEILING / len(evidence)) for each in evidence]
         fall += state.fall
         if fall > 0:
             if not state.fall_n:

@@ -3,8 +3,8 @@
 Rules:
 1. The alternative is not chosen beforehand: for each possible start, it is the Dirichlet-multinomial's prediction from what
    was seen since that start, so it learns where the shares went to.
-2. Starts and evidence are taken in blocks of BLOCK observations, and at most STARTS starts are remembered, those with the
-   most evidence. Forgetting one makes the statistic smaller, never larger.
+2. Starts and evidence are taken in blocks of BLOCK observations, and at most STARTS starts are remembered: the NEWEST,
+   and of the others those with the most evidence. Forgetting one makes the statistic smaller, never larger.
 3. The baseline's uncertainty is paid for in each block (table_mixture.paid_for): the prediction is a table, and its mean
    is divided by the upper bound of that mean.
 """
@@ -22,7 +22,8 @@ from detectors.sequential.stored_state import decode, encode
 from detectors.sequential.table_mixture import paid_for
 
 BLOCK = 8
-STARTS = 12
+STARTS = 16
+NEWEST = 12
 CONCENTRATION = 30.0
 """How many observations the baseline weighs in each prediction."""
 MOST_CATEGORIES = 40
@@ -154,5 +155,6 @@ class TaxonomyMixture:
                 start.evidence = min(start.evidence * ratio, CEILING)
             start.counts = [a + b for a, b in zip(start.counts, state.block, strict=True)]
         if len(state.starts) > STARTS:
-            state.starts.remove(min(state.starts, key=lambda start: start.evidence))
+            # The newest have not learned anything yet: they are not judged.
+            state.starts.remove(min(state.starts[:-NEWEST], key=lambda start: start.evidence))
         state.block = [0] * len(self.shares)

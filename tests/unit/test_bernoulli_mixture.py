@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.detection import detect
-from detectors.sequential.bernoulli_mixture import CEILING, BernoulliMixture, Direction
+from bench.detection.shares import alarms, delays, numbers_of
+from detectors.sequential.bernoulli_mixture import DATING_STRENGTH, HEAD_START, BernoulliMixture
 from detectors.sequential.binomial_interval import interval, lower_bound, upper_bound
+from detectors.sequential.contract import CEILING, Direction
 
 shares = st.floats(0.01, 0.99)
 
@@ -38,46 +39,55 @@ def test_no_alternative_gains_on_average_anywhere_in_the_null(
             assert mean == pytest.approx(1)
 
 
-@given(values=st.lists(st.integers(0, 1), max_size=60), low=shares)
-def test_the_recursion_is_the_sum_over_all_starts(values: list[int], low: float) -> None:
-    detector = BernoulliMixture(low=low, high=low)
-    wanted = sum(
-        weight * sum(math.prod(ratios[x] for x in values[start:]) for start in range(len(values)))
-        for weight, ratios in zip(detector.weights, detector.ratios, strict=True)
-    )
+@given(values=st.lists(st.integers(0, 1), max_size=60), low=shares, dispersion=st.floats(1, 4))
+def test_the_recursion_is_the_sum_over_all_starts(values: list[int], low: float, dispersion: float) -> None:
+    detector = BernoulliMixture(low=low, high=low, dispersion=dispersion)
+    wanted = -HEAD_START
+    for weight, ratios in zip(detector.weights, detector.ratios, strict=True):
+        starts = [math.prod(ratios[x] for x in values[start:]) for start in range(len(values))]
+        wanted += weight * (sum(starts) + HEAD_START * math.prod(ratios[x] for x in values))
     found = feed(detector, values)[-1] if values else 0.0
-    assert found == pytest.approx(min(wanted, CEILING), rel=1e-9)
+    assert found == pytest.approx(min(max(wanted, 0.0), CEILING), rel=1e-9, abs=1e-9)
 
 
-@given(values=st.lists(st.integers(0, 1), max_size=200), low=shares)
-def test_the_restart_maximises_the_likelihood_over_alternatives_and_starts(
-    values: list[int], low: float
+@given(values=st.lists(st.integers(0, 1), max_size=200), low=shares, fall=st.booleans())
+def test_the_restart_maximises_the_likelihood_of_a_halving_over_starts(
+    values: list[int], low: float, fall: bool
 ) -> None:
-    detector = BernoulliMixture(low=low, high=low)
+    detector = BernoulliMixture(low=low, high=low, direction="fall" if fall else "rise")
+    ratio = DATING_STRENGTH if fall else 1 / DATING_STRENGTH
+    odds = ratio * low / (1 - low)
+    logs = (math.log((1 / (1 + odds)) / (1 - low)), math.log(odds / (1 + odds) / low))
     state = detector.new_state()
     for at, value in enumerate(values):
         detector.update(state, value, float(at))
-    best = max(
-        (
-            sum(math.log(ratios[x]) for x in values[start:])
-            for ratios in detector.ratios
-            for start in range(len(values))
-        ),
-        default=0.0,
-    )
+    sums = [sum(logs[x] for x in values[start:]) for start in range(len(values))]
     change = detector.change(state)
     if change is None:
-        assert best <= 1e-9
+        assert max(sums, default=0.0) <= 1e-9
         return
     start = int(change.since)
     assert (change.n, change.total) == (len(values) - start, sum(values[start:]))
-    reached = max(sum(math.log(ratios[x]) for x in values[start:]) for ratios in detector.ratios)
-    assert reached == pytest.approx(best, abs=1e-9)
+    assert sums[start] == pytest.approx(max(sums), abs=1e-9)
+
+
+@settings(max_examples=50)
+@given(ones=st.integers(1, 400), dispersion=st.floats(1, 3))
+def test_a_baseline_is_paid_for_and_more_so_where_it_is_dispersed(ones: int, dispersion: float) -> None:
+    plain = BernoulliMixture.from_baseline(ones, 1_000)
+    wide = BernoulliMixture.from_baseline(ones, 1_000, dispersion=dispersion)
+    both = BernoulliMixture.from_baseline(ones, 1_000, direction="both")
+    assert plain.low == lower_bound(ones, 1_000, 0.9)
+    assert wide.low <= plain.low + 1e-9 < ones / 1_000 < plain.high <= wide.high + 1e-9
+    # Both sides share what may fail.
+    assert both.low < ones / 1_000 < both.high
+    for zero, one in wide.ratios:
+        assert (1 - wide.low) * zero + wide.low * one <= 1 + 1e-9
 
 
 def test_a_fall_detector_is_deaf_to_rises_and_the_other_way_round() -> None:
     ones, zeros = [1] * 200, [0] * 200
-    assert max(feed(BernoulliMixture(low=0.2, high=0.2, direction="fall"), ones)) < 2
+    assert max(feed(BernoulliMixture(low=0.2, high=0.2, direction="fall"), ones)) == 0
     assert max(feed(BernoulliMixture(low=0.2, high=0.2, direction="rise"), zeros)) < 10
     for values in (ones, zeros):
         assert feed(BernoulliMixture(low=0.2, high=0.2, direction="both"), values)[-1] > 1e6
@@ -114,35 +124,25 @@ def test_parameters_without_sense_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_the_vectorised_recursion_of_the_bench_is_this_one() -> None:
-    detector = BernoulliMixture(low=0.17, high=0.2)
-    share = np.concatenate([np.full(300, 0.2), np.full(2000, 0.05)])
-    runs = detect(detector, share, 1e4, 1, np.random.default_rng(5))
-    values = [int(u < s) for u, s in zip(_uniforms(5, len(share)), share, strict=True)]
+    detector = BernoulliMixture(low=0.17, high=0.2, direction="both")
+    stopped = delays(numbers_of([detector]), 0.2, 0.05, 300, 1e4, np.random.default_rng(5))
+    random = np.random.default_rng(5)
     state = detector.new_state()
-    for at, value in enumerate(values):
+    for at in range(1, 2_000):
+        value = float(random.random(1)[0] < (0.2 if at <= 300 else 0.05))
         detector.update(state, value, float(at))
         if detector.statistic(state) >= 1e4:
             break
-    change = detector.change(state)
-    assert change is not None
-    assert runs.stopped[0] == at + 1
-    assert (runs.since[0], runs.n[0], runs.ones[0]) == (change.since, change.n, change.total)
-
-
-def _uniforms(seed: int, count: int) -> list[float]:
-    random = np.random.default_rng(seed)
-    return [float(random.random(1)[0]) for _ in range(count)]
+    assert stopped[0] == at - 300
 
 
 def test_run_length_and_delay_are_near_what_was_promised() -> None:
-    """0.2 -> 0.1 at threshold 1,000, so that it is quick: run length at least 1,000; bench/detection.py does 100,000."""
-    detector = BernoulliMixture(low=0.2, high=1.0)
-    healthy = detect(detector, np.full(20_000, 0.2), 1e3, 300, np.random.default_rng(1))
-    run_length = healthy.stopped.sum() / healthy.alarmed.sum()
-    fallen = detect(detector, np.full(3000, 0.1), 1e3, 500, np.random.default_rng(2))
-    assert run_length > 1000 * 0.85
-    assert fallen.alarmed.all()
-    assert 80 < fallen.stopped.mean() < 130
+    """0.2 -> 0.1 at threshold 1,000, so that it is quick; bench/detection does 100,000."""
+    columns = numbers_of([BernoulliMixture(low=0.2, high=0.2, direction="both")] * 300)
+    seen = alarms(columns, 0.2, 10_000, 1e3, np.random.default_rng(1)).sum()
+    assert 1_000 * 0.9 < 300 * 10_000 / seen < 1_000 * 1.5
+    found = delays(columns, 0.2, 0.1, 0, 1e3, np.random.default_rng(2))
+    assert 50 < found.mean() < 110
 
 
 @settings(max_examples=200)
