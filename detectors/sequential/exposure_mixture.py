@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from msgspec import Struct
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from detectors.sequential.bernoulli_mixture import DEFAULT_STRENGTHS, FALL_WEIGHT, mixture_weights
@@ -161,6 +160,8 @@ def rate_ratio_bound(strata: Sequence[Stratum], level: float, *, dispersion: flo
     under the null, so that the strata need no more than their counts. Between SMALLEST_RATIO and LARGEST_RATIO.
     Raises ValueError where nothing was observed or a stratum can't be.
     """
+    from scipy.optimize import brentq  # a quarter of a second, which only a new baseline should cost
+
     if not sum(stratum.n for stratum in strata):
         raise ValueError("a rate ratio needs observations")
     if not all(0 < stratum.share < 1 and 0 <= stratum.ones <= stratum.n for stratum in strata):

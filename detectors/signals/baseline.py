@@ -25,7 +25,7 @@ from schemas.duration import DAY
 
 BOUND_LEVEL = 0.90
 """Averaged over the baselines that chance can give, monitors then alarm no more often than promised from 300 observations
-on (bench/detection.py: 0.97 of the promise; 2.4 at 80 %, 0.4 at 95 %, which takes a quarter longer to find a halving)."""
+on (bench/detection: 0.97 of the promise; 2.4 at 80 %, 0.4 at 95 %, which takes a quarter longer to find a halving)."""
 WORST_BOUND = 2 / 3
 ONES_FOR_PRECISION = 15
 """About as many ones are needed for WORST_BOUND where the share is small; fewer where it is large."""

@@ -7,7 +7,7 @@ the baseline's estimate instead.
 Method: a posterior over the starts, all equally likely beforehand, with the detector's own mixture of alternatives as the
 prior of the new rate. The likeliest start alone would not do: searching for it finds streaks of bad luck, and makes the
 fall look later and deeper than it is. The median does not, and the range holds CREDIBLE of the posterior. Its coverage is
-measured by bench/detection.py.
+measured by bench/detection.
 """
 
 from __future__ import annotations

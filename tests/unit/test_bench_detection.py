@@ -18,14 +18,14 @@ def test_results_replace_what_stands_between_the_markers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{command.BEGINS}\nold\n{command.ENDS}\nafter\n", encoding="utf-8")
+    page.write_text(f"before\n{command.BEGINS}\nwhat was here\n{command.ENDS}\nafter\n", encoding="utf-8")
     arguments = ["bench", "--quick", "--only", "disturbed", "--seed", "2", "--page", str(page)]
     monkeypatch.setattr(sys, "argv", arguments)
     command.main()
     text = page.read_text(encoding="utf-8")
     assert text.startswith(f"before\n{command.BEGINS}\nSeed 2, a tenth")
     assert text.endswith(f"{command.ENDS}\nafter\n")
-    assert "old" not in text
+    assert "what was here" not in text
     assert disturbed(2, 0.1) in text
 
 

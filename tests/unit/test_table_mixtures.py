@@ -106,20 +106,22 @@ def test_a_trend_is_deaf_to_falling_values_and_found_in_rising_ones_on_either_si
 
 
 def test_a_taxonomy_finds_what_nobody_named_and_says_what_came_since() -> None:
-    rng = random.Random(4)
     detector = TaxonomyMixture.from_baseline([400, 300, 200, 100])
-    state = detector.new_state()
-    for at in range(600):
-        weights = [4, 3, 2, 1] if at < 300 else [2, 2, 2, 4]
-        detector.update(state, rng.choices(range(4), weights)[0], float(at))
-    assert detector.statistic(state) > 1e5
-    change = detector.change(state)
-    assert change is not None
-    assert 240 <= change.since <= 340
-    since = detector.since_change(state)
-    assert sum(since) == change.n
-    assert since[3] / change.n > 0.3
-    assert len(state.starts) <= STARTS
+    starts = []
+    for seed in range(9):
+        rng, state = random.Random(seed), detector.new_state()
+        for at in range(500):
+            weights = [4, 3, 2, 1] if at < 300 else [2, 2, 2, 4]
+            detector.update(state, rng.choices(range(4), weights)[0], float(at))
+        assert detector.statistic(state) > 1e5
+        change = detector.change(state)
+        assert change is not None
+        since = detector.since_change(state)
+        assert sum(since) == change.n
+        assert since[3] / change.n > 0.3
+        assert len(state.starts) <= STARTS
+        starts.append(change.since)
+    assert 250 <= sorted(starts)[4] <= 320
 
 
 def test_a_taxonomy_is_judged_by_blocks() -> None:
