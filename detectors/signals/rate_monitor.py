@@ -172,6 +172,11 @@ class RateMonitor:
         n, ones = total(state.weeks, self._recent)
         return interval(ones, n) if n else None
 
+    def level_since(self, since: float) -> Interval | None:
+        """The plain share of the weeks from ``since`` (Unix seconds) on; None without an observation."""
+        n, ones = total(self.stored.weeks, week_start(since + WEEK / 2))
+        return interval(ones, n) if n else None
+
     @property
     def standardised(self) -> float | None:
         """What the same strata would give now, had each its share of the baseline; None where ``now`` is."""
@@ -331,12 +336,14 @@ class RateMonitor:
         back = detector.change(drift.recovery)
         if back is None or detector.statistic(drift.recovery) < needed:
             return NOTHING
-        since = week_start(back.since)
-        ratio = sums_since(self.stored.weeks, since).odds_ratio
-        if not (ratio <= watch.high if self._way == "rise" else ratio >= watch.low):
+        # Whole weeks only: the one in which it ended holds some of the drift.
+        since = sums_since(self.stored.weeks, week_start(back.since) + WEEK)
+        ratio = since.odds_ratio
+        if not since.judged or not (ratio <= watch.high if self._way == "rise" else ratio >= watch.low):
             return NOTHING
+        ended = week_start(back.since + WEEK / 2)
         self.stored.drift = None
-        self.stored.recovery = RateRecovery(observation.at, Dated(since, since, since, 0, 0))
+        self.stored.recovery = RateRecovery(observation.at, Dated(ended, ended, ended, 0, 0))
         self._recovery = None
         watch.detection = self._for_drift(watch).new_state()
         watch.plain = self._for_plain(watch).new_state()

@@ -42,16 +42,18 @@ def mix_or_rate(case: Case, parts: str, does: str) -> str:
 
 
 def moved_most(case: Case, dimension: str) -> list[str]:
-    """The segments of a dimension that moved the whole most, as ``anna (10.0 to 31.0 of 100)``; at most MOST_PARTS."""
+    """The segments of a dimension that moved the whole most, as ``anna (10.0 to 31.0 of 100)``: those
+    that are above their baseline's interval, since the whole has changed; at most MOST_PARTS."""
     found = []
     for name, monitor in case.parts.items():
         own, _, value = name.partition(":")
-        if own != dimension or monitor.before is None or monitor.now is None:
+        before, now = monitor.before, monitor.level_since(case.monitor.since)
+        if own != dimension or before is None or now is None:
             continue
-        rise = monitor.now.estimate - monitor.before.estimate
-        if rise > 0:
-            shown = f"{value} ({per_hundred(monitor.before.estimate)} to {per_hundred(monitor.now.estimate)} of 100)"
-            found.append((-rise * monitor.now.n, shown))
+        rise = now.estimate - before.estimate
+        if rise > before.high - before.estimate:
+            shown = f"{value} ({per_hundred(before.estimate)} to {per_hundred(now.estimate)} of 100)"
+            found.append((-rise * now.n, shown))
     return [shown for _, shown in sorted(found)[:MOST_PARTS]]
 
 

@@ -148,6 +148,9 @@ class VersionedMonitor:
         shown = self._acting if self._acting is not None else self._newest
         return shown.now if shown is not None else None
 
+    def level_since(self, since: float) -> Interval | None:
+        return self._acting.level_since(since) if self._acting is not None else None
+
     @property
     def mix_share(self) -> float | None:
         return None
