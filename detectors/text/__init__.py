@@ -39,5 +39,20 @@ observation comes, and keep the answer: what is learned later changes no earlier
 
 from detectors.text.hedge_lexicon import About
 from detectors.text.hedging import Hedge, hedges_in, phrases_of
+from detectors.text.ticket_kinds import Guess, TicketClassifier, TicketTexts
+from detectors.text.ticket_words import BUCKETS, MAX_TOKENS, kind_by_category, ticket_phrases, ticket_tokens
 
-__all__ = ["About", "Hedge", "hedges_in", "phrases_of"]
+__all__ = [
+    "BUCKETS",
+    "MAX_TOKENS",
+    "About",
+    "Guess",
+    "Hedge",
+    "TicketClassifier",
+    "TicketTexts",
+    "hedges_in",
+    "kind_by_category",
+    "phrases_of",
+    "ticket_phrases",
+    "ticket_tokens",
+]

@@ -150,8 +150,28 @@ def _without_irony(tokens: list[tuple[str, int, int, str]]) -> list[tuple[str, i
 
 
 _KEPT = frozenset(
-    "isn't aren't wasn't weren't ain't doesn't don't didn't wouldn't couldn't shouldn't can't won't hasn't haven't hadn't "
-    "dq'd jury's bull's they'd".split()
+    [
+        "isn't",
+        "aren't",
+        "wasn't",
+        "weren't",
+        "ain't",
+        "doesn't",
+        "don't",
+        "didn't",
+        "wouldn't",
+        "couldn't",
+        "shouldn't",
+        "can't",
+        "won't",
+        "hasn't",
+        "haven't",
+        "hadn't",
+        "dq'd",
+        "jury's",
+        "bull's",
+        "they'd",
+    ]
 )
 """Words that keep their apostrophe; any other is split before it: they + 're."""
 
@@ -162,9 +182,7 @@ def _tokens(plain: str) -> Iterable[tuple[str, int, int, str]]:
         first = token[0]
         if token.endswith(">"):
             yield token, start, end, QUOTED_LINE
-        elif first == "\n":
-            yield token, start, end, END
-        elif first in ".!?":
+        elif first == "\n" or first in ".!?":
             yield token, start, end, END
         elif first in _PUNCTUATION:
             yield token, start, end, _PUNCTUATION[first]

@@ -1,0 +1,84 @@
+"""A ticket's text as what may leave the account stage: hashed words for the classifier, a few known words as evidence.
+
+Rules:
+1. Words of letters count, each once, in any script. What holds a digit, an @ or an address is left out before hashing:
+   no order number, no e-mail address, no link.
+2. A word becomes one of BUCKETS numbers (CRC-32), sorted: the order of the words is gone, and each number stands for many
+   words of any language. It is no secret, though: who holds the numbers can test whether a word *may* have been there.
+3. The subject and then the beginning of the body are read, up to MAX_TOKENS words.
+
+The hashing trick: K. Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import cast
+from unicodedata import normalize
+from zlib import crc32
+
+from detectors.text.word_classes import WordClasses
+from schemas.icp_checks import TicketKind
+
+BUCKETS = 4096
+MAX_TOKENS = 48
+MAX_EVIDENCE = 3
+
+_READ_CHARS = 4000
+_MAX_WORD = 30
+_WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+
+_ASKING = (
+    "what is, what's, what are, what does, what do, what am i, what can, what happens, mean, means, meaning, stand for,"
+    " what for, good for, purpose, point of, supposed to, where do i start, where should i begin, where to begin, begin,"
+    " first steps, getting started, get started, new here, first time, newbie, beginner, basics, basic question, introduction,"
+    " overview, difference between, which is which, explain, in simple words, plain language, simple terms, understand,"
+    " don't understand, do not understand, don't get it, no idea, no clue, confused, confusing, lost, not sure what, who is it"
+    " for, who should use, why would we, why would i, why do i, do i need, do we need, how does it work, jargon"
+)
+
+
+def ticket_tokens(subject: str, body: str | None = None) -> tuple[int, ...]:
+    """The words as numbers from 0 to BUCKETS - 1: rising, each once, at most MAX_TOKENS."""
+    found: set[int] = set()
+    for word in _words(subject, body):
+        found.add(crc32(word.encode("utf-8", "replace")) % BUCKETS)
+        if len(found) == MAX_TOKENS:
+            break
+    return tuple(sorted(found))
+
+
+def ticket_phrases(subject: str, body: str | None = None) -> tuple[str, ...]:
+    """Up to MAX_EVIDENCE phrases of one who asks for the basics ("what is", "where do i start"), of known words only."""
+    vocabulary = _asking()
+    text = vocabulary.read(subject + "\n" + (body or "")[:_READ_CHARS])
+    known = (word for word, sign in zip(text.words, text.signs, strict=True) if vocabulary.known(sign))
+    return tuple(dict.fromkeys(known))[:MAX_EVIDENCE]
+
+
+def kind_by_category(category: str | None, tickets: Mapping[TicketKind, Iterable[str]]) -> TicketKind | None:
+    """The kind that the ICP file gives to the help desk's ``category``, without regard to case and spaces around it."""
+    if category is None:
+        return None
+    normal = category.strip().casefold()
+    for kind, spellings in tickets.items():
+        if any(spelling.strip().casefold() == normal for spelling in spellings):
+            return kind
+    return None
+
+
+def _words(subject: str, body: str | None) -> Iterable[str]:
+    text = normalize("NFC", f"{subject}\n{body or ''}"[:_READ_CHARS]).casefold().replace("’", "'")
+    for chunk in text.split():
+        if "@" in chunk or "://" in chunk or "www." in chunk or any(map(str.isdigit, chunk)):
+            continue
+        for word in cast(list[str], _WORDS.findall(chunk)):
+            if len(word) <= _MAX_WORD:
+                yield word
+
+
+@lru_cache(maxsize=1)
+def _asking() -> WordClasses:
+    return WordClasses({"ASKING": _ASKING.split(", ")}, {})
