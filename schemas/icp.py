@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from schemas import icp_checks
-from schemas.icp_checks import TicketKind
+from schemas.icp_checks import HedgeAbout, TicketKind
 from schemas.written import Misfit, Written
 from schemas.written_values import (
     AwareTime,
@@ -36,6 +36,12 @@ MAX_SPELLINGS = 500
 
 Amount = Annotated[str, BeforeValidator(icp_checks.amount), Field(pattern=icp_checks.AMOUNT.pattern)]
 Spellings = Annotated[list[Title], Field(max_length=MAX_SPELLINGS)]
+HedgePhrase = Annotated[
+    str,
+    BeforeValidator(icp_checks.hedge_phrase),
+    Field(max_length=80, pattern=r"^\s*[^\s@0-9]+(\s+[^\s@0-9]+){0,7}\s*$"),
+]
+HedgePhrases = Annotated[list[HedgePhrase], Field(max_length=MAX_SPELLINGS)]
 Because = Annotated[Sentence, Field(examples=['"Closes at twice the base rate"'])]
 
 
@@ -311,6 +317,8 @@ class ICP(Written):
     """Size bands, for comparing like with like."""
     tickets: dict[TicketKind, Spellings] = Field(default_factory=dict)
     """The help desk's categories, by what kind of question they hold."""
+    hedging: dict[HedgeAbout, HedgePhrases] = Field(default_factory=dict)
+    """Phrases of hedged language in notes beyond the built-in lexicon, by what they are about."""
     variants: Annotated[list[Variant], Field(min_length=1, max_length=MAX_VARIANTS)]
     """One for each kind of ideal customer."""
 

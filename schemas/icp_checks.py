@@ -7,7 +7,8 @@ skipped: that has been said already. "Can never happen" is only said where it is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ TicketKind = Literal[
     "basic_comprehension", "advanced_how_to", "integration", "bug", "billing", "request", "other"
 ]
 
+HedgeAbout = Literal["fit", "timing", "price", "not_hedging"]
+
 FADINGS = ("half_life", "linear", "steps", "lasts")
 
 AMOUNT = re.compile(r"^(\d{1,15}(?:\.\d{1,2})?) ([A-Z]{3})$")
@@ -40,6 +43,32 @@ def amount(written: Any) -> str:
     if isinstance(written, int | float) and not isinstance(written, bool):
         remedy = f"say in which currency, like {written:g} EUR"
     raise Misfit("this is not an amount with its currency", remedy, code="amount")
+
+
+def hedge_phrase(written: Any) -> str:
+    """A phrase of hedged language: words that can be looked for, and nothing about a person. Raises Misfit."""
+    if not isinstance(written, str):
+        raise Misfit("a phrase is a text", 'write it in quotes, like "outside our sandbox"', code="phrase")
+    if "@" in written or any(map(str.isdigit, written)):
+        raise Misfit(
+            "a phrase with a digit or an @ can't be used as evidence",
+            "write the words alone",
+            code="phrase",
+        )
+    if not all(sign in " -'’" or "LATIN" in unicodedata.name(sign, "") for sign in written):
+        raise Misfit(
+            "a phrase has Latin letters, spaces, hyphens and apostrophes",
+            "leave punctuation out; phrases in another script can't be looked for",
+            code="phrase",
+        )
+    if not 1 <= len(_words(written)) <= 8:
+        raise Misfit("a phrase has 1 to 8 words", "write the few words that hedge", code="phrase")
+    return written
+
+
+def _words(phrase: str) -> list[str]:
+    """As they are looked for: a hyphen and an apostrophe part words too."""
+    return [word for word in re.split(r"[\s'’-]+", phrase.casefold()) if word]
 
 
 def screen_rule(written: Mapping[str, Any]) -> Iterator[Misfit]:
@@ -237,6 +266,7 @@ def icp(written: Mapping[str, Any]) -> Iterator[Misfit]:
     yield from _twice(written, "variants", "name")
     yield from _spelt_twice(written, "sources")
     yield from _spelt_twice(written, "tickets")
+    yield from _spelt_twice(written, "hedging", lambda phrase: " ".join(_words(phrase)))
     lifecycle = written.get("lifecycle", {})
     if not isinstance(lifecycle, Mapping):
         return
@@ -253,7 +283,13 @@ def icp(written: Mapping[str, Any]) -> Iterator[Misfit]:
                     )
 
 
-def _spelt_twice(written: Mapping[str, Any], part: str) -> Iterator[Misfit]:
+def _normal(spelling: str) -> str:
+    return spelling.strip().casefold()
+
+
+def _spelt_twice(
+    written: Mapping[str, Any], part: str, normal_form: Callable[[str], str] = _normal
+) -> Iterator[Misfit]:
     """Spellings are compared as they are matched: without regard to case and spaces around them."""
     table = written.get(part)
     if not isinstance(table, Mapping):
@@ -263,7 +299,7 @@ def _spelt_twice(written: Mapping[str, Any], part: str) -> Iterator[Misfit]:
         for number, spelling in enumerate(spellings if isinstance(spellings, list) else ()):
             if not isinstance(spelling, str):
                 continue
-            normal = spelling.strip().casefold()
+            normal = normal_form(spelling)
             if normal in seen:
                 yield Misfit(
                     f"this spelling stands under `{show_key(seen[normal])}` already",
