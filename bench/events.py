@@ -194,7 +194,7 @@ def _profile(calendar: Calendar) -> Maker:
 
 def _somebody(number: int, fit: int, employees: int) -> Account:
     return Account(
-        number=number, source=0, fit=fit, employees=employees, band=1, sales_led=False, installed=False, lead_at=0,
+        number=number, source=0, fit=fit, employees=employees, band=1, elite=False, sales_led=False, installed=False, lead_at=0,
         signed_up=0, activated=NEVER, onboarded=NEVER, paid=NEVER, churned=NEVER, opened=NEVER, closed=NEVER,
     )  # fmt: skip
 

@@ -130,7 +130,7 @@ def _check(order: Order, output: Path, beside: Path) -> None:
             raise _Refused(f"the folder {path.parent} does not exist", remedy="create it, or write elsewhere")
     if order.change_at is None:
         return
-    if not order.scenario.plants:
+    if not order.scenario.plants and not order.scenario.happenings:
         raise _Refused(
             f"nothing is planted in the scenario {order.scenario.name}",
             remedy="leave --drift-at out, or choose another scenario",
@@ -168,4 +168,18 @@ def _show(truth: Truth, output: Path, beside: Path) -> None:
         console.print(
             f"  planted: {plant.lever} x {plant.factor:g} in {where} from {plant.starts}", highlight=False
         )
+    for happening in truth.happenings:
+        console.print(f"  happens: {happening.kind} from {happening.starts}", highlight=False)
+    said = _expected(truth)
+    if said:
+        console.print(f"  expected: {said}", highlight=False, soft_wrap=True)
     console.print(f"  {output} and {beside}", highlight=False, soft_wrap=True)
+
+
+def _expected(truth: Truth) -> str:
+    parts = [f"{signal} drifts" for signal in truth.expected.drifts]
+    if truth.expected.resembles:
+        parts.append(f"{truth.expected.resembles} stays silent")
+    if truth.expected.ill:
+        parts.append(f"the data of {truth.expected.ill} are ill")
+    return "; ".join(parts)

@@ -102,6 +102,11 @@ def describe(account: Account, draw: Generator) -> Company:
     ]
     _, currency, _ = region = _REGIONS[min(bisect(_REGION_WEIGHTS, u[19]), len(_REGIONS) - 1)]
     seats = 1 + min(account.employees, 40 + account.employees // 20)
+    users = 1 + min(seats, int(exp(1.0 + 0.5 * fit + 0.9 * z[0])))
+    eagerness = exp(1.1 * z[1] - 0.25) * (0.8, 1.0, 1.3)[fit]
+    if account.elite:
+        # By seat the devoted are ahead of nearly everybody, whatever their size.
+        eagerness = 2.0 * users * exp(0.3 * z[1])
     return Company(
         name=f"{stem} {kind}",
         domain=f"{stem.lower()}-{kind.lower()}-{account.number}.example",
@@ -114,10 +119,10 @@ def describe(account: Account, draw: Generator) -> Company:
             {"title": _TITLES[int(each * (12 if fit == 0 else 8))]} for each in u[21 : 22 + int(u[24] * 3)]
         ],
         open_roles={"data_engineer": 1 + int(u[26] * 4)} if u[25] < (0.05, 0.15, 0.35)[fit] else {},
-        advisory_board=account.paid < account.churned and u[27] < (0.01, 0.03, 0.08)[fit],
+        advisory_board=account.paid < account.churned and u[27] < (0.5 if account.elite else 0.005),
         utc_offset_s=region[0] * 3600,
         currency=currency,
-        users=1 + min(seats, int(exp(1.0 + 0.5 * fit + 0.9 * z[0]))),
-        eagerness=min(40.0, exp(1.1 * z[1] - 0.25)) * (0.8, 1.0, 1.3)[fit],
+        users=users,
+        eagerness=min(40.0, eagerness),
         interest=u[28],
     )

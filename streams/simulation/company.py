@@ -10,22 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from streams.simulation.arrival import Sent, arrive
-from streams.simulation.calendar import Calendar, Floats
+from streams.simulation.calendar import DAY_S, Calendar, Floats
 from streams.simulation.companies import describe
+from streams.simulation.damage import damage
 from streams.simulation.deals import sell
+from streams.simulation.happenings import Happenings
 from streams.simulation.levers import Levers
 from streams.simulation.malformed import spoil
 from streams.simulation.ordering import ArrivalOrder
-from streams.simulation.population import Account, populate
+from streams.simulation.population import Account, Population, populate
 from streams.simulation.profiles import describe_over_time
 from streams.simulation.releases import publish
-from streams.simulation.scenario import FITS, Scenario
+from streams.simulation.scenario import CIRCLES, FITS, Scenario
 from streams.simulation.seeds import Seeds
 from streams.simulation.tickets import ask
-from streams.simulation.truth import Truth, account_counts, changes, cohorts, utc_text
+from streams.simulation.truth import (
+    Truth,
+    account_counts,
+    changes,
+    cohorts,
+    expected,
+    happened,
+    utc_text,
+)
 from streams.simulation.usage import use_product
 from streams.simulation.visits import visit_site
 from streams.simulation.wire import Lines
@@ -61,6 +72,7 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
     calendar = Calendar(int(order.until.timestamp()), order.days)
     change = None if order.change_at is None else int(order.change_at.timestamp())
     levers = Levers(scenario.plants, calendar, change)
+    happenings = Happenings(scenario.happenings, calendar, change)
     seeds = Seeds(order.seed)
     population = populate(scenario, calendar, levers, seeds, order.accounts)
     weekday = calendar.weekday_weights(scenario.usage_weekdays)
@@ -69,14 +81,24 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as spill:
         lines = ArrivalOrder(Path(spill))
         releases = Lines()
-        publish(scenario, calendar, levers, seeds.company("releases"), releases)
+        publish(scenario, calendar, levers, happenings, seeds.company("releases"), releases)
+        releases = damage(releases, happenings, calendar)
         noise = scenario.noise
         arrive(releases, noise.office_delay_s, noise, calendar, seeds.company("arrival"), lines, sent)
         total = len(population)
+        world = World(
+            order=order,
+            calendar=calendar,
+            levers=levers,
+            happenings=happenings,
+            seeds=seeds,
+            weekday=weekday,
+            floods=floods(population, happenings),
+        )
         for done, account in enumerate(population.accounts()):
             if done % 64 == 0:
                 progress("living", done, total)
-            prompt, office = _live(account, order, calendar, levers, seeds, weekday)
+            prompt, office = _live(account, world)
             draw = seeds.account(account.number, "arrival")
             arrive(prompt, noise.product_delay_s, noise, calendar, draw, lines, sent)
             arrive(office, noise.office_delay_s, noise, calendar, draw, lines, sent)
@@ -103,6 +125,8 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
         ends=utc_text(calendar.end),
         accounts=account_counts(calendar, population, order.accounts),
         plants=changes(scenario, levers),
+        happenings=happened(scenario, happenings),
+        expected=expected(scenario),
         sources=cohorts(scenario, calendar, levers, population),
         spellings={source.name: list(source.spellings) for source in scenario.sources},
         events=written - sum(malformed.values()),
@@ -115,21 +139,40 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
     )
 
 
-def _live(
-    account: Account,
-    order: Order,
-    calendar: Calendar,
-    levers: Levers,
-    seeds: Seeds,
-    weekday: Floats,
-) -> tuple[Lines, Lines]:
+class World(Struct, frozen=True, kw_only=True):
+    """What all accounts live in. ``floods``: account number -> when it writes a flood of tickets."""
+
+    order: Order
+    calendar: Calendar
+    levers: Levers
+    happenings: Happenings
+    seeds: Seeds
+    weekday: Floats
+    floods: dict[int, int]
+
+
+def floods(population: Population, happenings: Happenings) -> dict[int, int]:
+    """The paying account that writes each flood of tickets: an ordinary one in the middle of its life."""
+    found: dict[int, int] = {}
+    for flood in happenings.of("ticket_flood"):
+        at = happenings.starts(flood)
+        paying = (population.paid < at - 30 * DAY_S) & (population.churned > at + 30 * DAY_S)
+        chosen = np.flatnonzero(paying & ~population.elite & (population.signed_up < at))
+        if len(chosen):
+            found[int(population.number[chosen[len(chosen) // 2]])] = at
+    return found
+
+
+def _live(account: Account, world: World) -> tuple[Lines, Lines]:
     """One account's events: those of product and site, and those of CRM, help desk and enrichment."""
     prompt, office = Lines(), Lines()
+    order, calendar, levers, seeds = world.order, world.calendar, world.levers, world.seeds
+    happenings = world.happenings
     if account.lead_at >= calendar.end:
         return prompt, office
     scenario = order.scenario
     source = scenario.sources[account.source]
-    fit = FITS[account.fit]
+    facts = {"source": source.name, "fit": FITS[account.fit], "circle": CIRCLES[account.elite]}
     draw = seeds.account(account.number, "company")
     company = describe(account, draw)
     told, usual, other, hidden = draw.random(4).tolist()
@@ -139,15 +182,17 @@ def _live(
     # Without a campaign or a referrer nobody could tell: these are always told.
     if told < UNTOLD and source.campaign is not None and not account.installed:
         spelling = None
-    breadth = levers.factor("feature_breadth", account.signed_up, source=source.name, fit=fit)
+    breadth = levers.factor("feature_breadth", account.signed_up, **facts)
     use = use_product(
         account,
         company,
         calendar,
-        weekday,
+        world.weekday,
         order.activity,
         breadth,
+        happenings,
         seeds.account(account.number, "usage"),
+        seeds.account(account.number, "launch"),
         prompt,
     )
     visit_site(
@@ -160,20 +205,35 @@ def _live(
         seeds.account(account.number, "visits"),
         prompt,
     )
+    flooded_at = world.floods.get(account.number)
     draw = seeds.account(account.number, "tickets")
-    ask(account, calendar, levers, order.activity, use, source.name, fit, draw, office)
+    support_draw = seeds.account(account.number, "support")
+    ask(
+        account,
+        calendar,
+        levers,
+        happenings,
+        flooded_at,
+        scenario.support,
+        order.activity,
+        use,
+        facts,
+        draw,
+        support_draw,
+        office,
+    )
     draw = seeds.account(account.number, "deals")
-    sell(account, company, scenario, calendar, levers, source.name, fit, draw, office)
+    sell(account, company, scenario, calendar, levers, happenings, facts, draw, office)
     draw = seeds.account(account.number, "profiles")
     describe_over_time(account, company, spelling, calendar, draw, prompt, office)
-    return prompt, office
+    return damage(prompt, happenings, calendar), damage(office, happenings, calendar)
 
 
 def _parameters(order: Order) -> dict[str, Any]:
     scenario = {
         name: value
         for name, value in msgspec.to_builtins(order.scenario).items()
-        if name not in ("name", "about", "plants")
+        if name not in ("name", "about", "plants", "happenings", "drifts", "resembles", "ill")
     }
     return {
         "accounts": order.accounts,

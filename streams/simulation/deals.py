@@ -14,12 +14,21 @@ from schemas.events import StageChangedData
 from streams.simulation import texts
 from streams.simulation.calendar import DAY_S, NEVER, Calendar
 from streams.simulation.companies import Company
+from streams.simulation.happenings import Happenings
 from streams.simulation.levers import Levers
-from streams.simulation.population import CYCLE_MEDIAN_DAYS, CYCLE_SIGMA, Account
-from streams.simulation.scenario import Scenario
+from streams.simulation.population import (
+    CYCLE_MEDIAN_DAYS,
+    CYCLE_SIGMA,
+    LOST_PACE,
+    SLOW_SHARE,
+    WON_PACE,
+    Account,
+)
+from streams.simulation.scenario import Scenario, rep_name
 from streams.simulation.wire import Lines, stage, utc
 
 STAGES = ("discovery", "evaluation", "proposal", "negotiation")
+STAGES_RENAMED = ("1 qualify", "2 prove value", "3 agree", "4 sign")
 ASSISTED_SHARE = 0.45
 """of the fair and good fits that pay: with a rep; the others by themselves"""
 LOST_SHARE = 0.25
@@ -42,12 +51,13 @@ def sell(
     scenario: Scenario,
     calendar: Calendar,
     levers: Levers,
-    source: str,
-    fit: str,
+    happenings: Happenings,
+    facts: dict[str, str],
     draw: Generator,
     lines: Lines,
 ) -> None:
-    """Adds the account's stage changes within the history."""
+    """Adds the account's stage changes within the history. ``facts``: its values of the dimensions that plants are
+    confined to."""
     u = draw.random(12).tolist()
     z = draw.standard_normal(2).tolist()
     low, high = _AMOUNT_BY_BAND[account.band]
@@ -55,9 +65,12 @@ def sell(
     name = f"opp-{account.number:06d}"
     number = 0
 
-    def cycle(opened: int, deviation: float) -> int:
-        sigma = CYCLE_SIGMA * levers.factor("cycle_spread", opened, source=source, fit=fit)
-        return int(CYCLE_MEDIAN_DAYS[account.band] * exp(sigma * deviation) * DAY_S)
+    def cycle(opened: int, deviation: float, won: bool) -> int:
+        sigma = CYCLE_SIGMA * levers.factor("cycle_spread", opened, **facts)
+        apart = levers.factor("cycle_clusters", opened, **facts)
+        pace = WON_PACE if won else LOST_PACE * levers.factor("lingering", opened, **facts)
+        pace *= apart ** ((1 - SLOW_SHARE) if u[7] < SLOW_SHARE else -SLOW_SHARE)
+        return int(CYCLE_MEDIAN_DAYS[account.band] * pace * exp(sigma * deviation) * DAY_S)
 
     opportunities: list[_Opportunity] = []
     if account.sales_led:
@@ -80,29 +93,40 @@ def sell(
             lines.add_event(account.paid, stage(account.id, number, account.paid, data))
     elif account.activated < NEVER and account.fit > 0 and u[1] < LOST_SHARE:
         opened = account.activated + int(DAY_S * (2 + 20 * u[2]))
-        opportunities.append(_Opportunity(f"{name}-1", opened, opened + cycle(opened, z[0]), False, amount))
+        opportunities.append(
+            _Opportunity(f"{name}-1", opened, opened + cycle(opened, z[0], won=False), False, amount)
+        )
     if account.paid < NEVER and u[3] < EXPANSION_SHARE * (0.3, 1.0, 1.6)[account.fit]:
         opened = max(account.paid, calendar.start) + int(DAY_S * (60 + 240 * u[4]))
-        closed = opened + cycle(opened, z[1])
+        closed = opened + cycle(opened, z[1], won=u[6] < 0.6)
         if closed < account.churned:
             grown = float(round(amount * (0.3 + u[5]), -2))
             opportunities.append(_Opportunity(f"{name}-2", opened, closed, u[6] < 0.6, grown))
 
     for opportunity in opportunities:
-        rep = f"rep-{1 + int(draw.random() * scenario.reps):02d}"
-        hedges = scenario.hedged_notes * levers.factor(
-            "hedged_notes", opportunity.opened, source=source, fit=fit
-        )
+        planned = opportunity.closed
+        _meet(opportunity, account, happenings)
+        number_of_rep = draw.random()
+        rep = rep_name(1 + int(number_of_rep * scenario.reps))
+        hedges = scenario.hedged_notes * levers.factor("hedged_notes", opportunity.opened, rep=rep, **facts)
+        if happenings.after("rep_joined", opportunity.opened) and number_of_rep * scenario.reps % 1 < 0.1:
+            rep, hedges = rep_name(scenario.reps + 1), 1.0
         hedged_at = int(draw.random() * 2) if draw.random() < min(hedges, 1.0) else -1
         # A lost one may end at any stage; a won one goes through all.
         steps = len(STAGES) if opportunity.won else 1 + int(draw.random() * len(STAGES))
-        span = opportunity.closed - opportunity.opened
+        span = planned - opportunity.opened
         moves = sorted(draw.random(steps - 1).tolist())
         times = [opportunity.opened, *(opportunity.opened + int(share * span * 0.9) for share in moves)]
         before: str | None = None
         for step, (second, to_stage) in enumerate(zip(times, STAGES, strict=False)):
             number += 1
             note = _note(draw, step == hedged_at)
+            if happenings.after("note_template", second):
+                note = texts.TEMPLATE if note is None else f"{texts.TEMPLATE} {note}"
+            if happenings.after("stages_renamed", second):
+                to_stage = STAGES_RENAMED[step]
+            if second >= opportunity.closed:
+                continue
             if calendar.start <= second < calendar.end:
                 data = StageChangedData(
                     opportunity_id=opportunity.id,
@@ -133,6 +157,20 @@ def sell(
             lines.add_event(opportunity.closed, stage(account.id, number, opportunity.closed, data))
 
 
+def _meet(opportunity: _Opportunity, account: Account, happenings: Happenings) -> None:
+    """Moves the closing where something happens to the pipeline on the way."""
+    cleaned = happenings.at("zombies_closed")
+    zombie = cleaned - opportunity.opened > 1.5 * CYCLE_MEDIAN_DAYS[account.band] * DAY_S
+    if not opportunity.won and zombie and opportunity.closed > cleaned:
+        # One after the other, as a list is worked through.
+        opportunity.closed = cleaned + account.number % 7200
+    quarter = happenings.at("quarter_end")
+    if opportunity.won and opportunity.opened < quarter - 4 * DAY_S:
+        ahead = opportunity.closed - quarter
+        if 0 <= ahead < 21 * DAY_S:
+            opportunity.closed = quarter - 1 - ahead * 4 // 21
+
+
 def _note(draw: Generator, hedged: bool) -> str | None:
     """The draws are the same whether it hedges or not."""
     kind, which = draw.random(2).tolist()
@@ -140,8 +178,12 @@ def _note(draw: Generator, hedged: bool) -> str | None:
         choice = texts.HEDGED
     elif kind < 0.03:
         choice = texts.BLOCKED
-    elif kind < 0.12:
+    elif kind < 0.08:
         choice = texts.TIMING
+    elif kind < 0.12:
+        choice = texts.PRICE
+    elif kind < 0.15:
+        choice = texts.QUOTES
     elif kind < 0.75:
         choice = texts.NOTES
     else:

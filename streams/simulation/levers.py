@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.simulation.calendar import DAY_S, Calendar, Floats
 from streams.simulation.scenario import Lever, Plant, Segment
@@ -37,20 +38,36 @@ class Levers:
 
     def factors(self, lever: Lever, at: Floats, **facts: Any) -> Floats:
         """The product of all plants on ``lever`` for accounts with these facts (arrays as long as ``at``, or one
-        value for all): ``source`` and ``fit`` by name."""
+        value for all): ``source``, ``fit``, ``circle``, ``rep`` by name."""
         result = np.ones(at.shape)
         for plant in self.plants:
             if plant.lever != lever:
                 continue
-            hit = np.ones(at.shape, dtype=bool)
-            dimension: Segment
-            for dimension, value in plant.segment.items():
-                hit &= np.asarray(facts[dimension]) == value if dimension in facts else False
-            result = np.where(hit, result * self.profile(plant, at), result)
+            result = np.where(_of(plant, at, facts), result * self.profile(plant, at), result)
         return result
+
+    def leave(self, since: Floats, churned: Floats, **facts: Any) -> Floats:
+        """When customers ``since`` then leave, who would at ``churned``, after the plants on ``leaving``: from a plant's
+        start on the time that is left runs faster."""
+        for plant in self.plants:
+            if plant.lever != "leaving":
+                continue
+            begin = np.maximum(since, float(self.starts(plant)))
+            hit = _of(plant, since, facts) & (churned > begin)
+            churned = np.where(hit, begin + (churned - begin) / plant.factor, churned)
+        return churned
 
     def factor(self, lever: Lever, at: float, **facts: str) -> float:
         """One account's factor at one time."""
         if lever not in self._pulled:
             return 1.0
         return float(self.factors(lever, np.array([float(at)]), **facts)[0])
+
+
+def _of(plant: Plant, at: Floats, facts: dict[str, Any]) -> NDArray[np.bool_]:
+    """Which of the accounts are in the plant's segment."""
+    hit = np.ones(at.shape, dtype=bool)
+    dimension: Segment
+    for dimension, value in plant.segment.items():
+        hit &= np.asarray(facts[dimension]) == value if dimension in facts else False
+    return hit

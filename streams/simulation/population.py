@@ -3,8 +3,8 @@
 Rules:
 1. Each question has its own array of uniforms, one an account, asked whether it matters or not. A plant moves the bar
    and not the draw: whoever pays after a fall of the rate also pays without it.
-2. Fit is independent of source and of activation, so a source's ``paid`` is the mean over its activated accounts
-   whatever their fit.
+2. Fit is independent of source and of activation among the self-serve, so a source's ``paid`` is the mean over its
+   activated accounts whatever their fit. Sales looks for good fits: its accounts have shares of their own.
 3. Accounts that a plant on sign-ups brings come after the others, in numbers of their own.
 """
 
@@ -20,17 +20,28 @@ from scipy.special import ndtri
 
 from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
 from streams.simulation.levers import Levers
-from streams.simulation.scenario import FITS, Plant, Scenario
+from streams.simulation.scenario import CIRCLES, FITS, Plant, Scenario
 from streams.simulation.seeds import Seeds
 
 AMOUNT_BANDS = (10_000.0, 50_000.0, 200_000.0)
 """upper bounds of the deal-size bands, in the deal's currency"""
 CYCLE_MEDIAN_DAYS = (12.0, 28.0, 55.0, 95.0)
 CYCLE_SIGMA = 0.5
+WON_PACE, LOST_PACE = 0.8, 1.4
+"""A deal that is won closes sooner than one that is lost: past the median cycle few are won."""
+SLOW_SHARE = 0.4
+"""of the deals, where a plant splits cycles into two clusters"""
+_LATE_WINS = 0.03
+"""of the deals that would be lost past the median cycle: won after all"""
 _EMPLOYEES_MEDIAN = (14.0, 45.0, 240.0)
 _EMPLOYEES_SIGMA = (1.3, 1.1, 0.6)
 _LIFE_MEDIAN_DAYS = (330.0, 900.0, 2200.0)
 """of paying accounts, by fit"""
+_ELITE_STAYS = 3.0
+"""times longer"""
+_SIZE_BANDS = (50, 500, 2000)
+_SIZE_PACE = (1.0, 1.25, 1.7, 2.4)
+"""Larger companies take longer to be onboarded."""
 _HIGHEST = 0.97
 
 
@@ -45,6 +56,7 @@ class Account(Struct, gc=False):
     fit: int
     employees: int
     band: int
+    elite: bool
     sales_led: bool
     installed: bool
     lead_at: int
@@ -69,6 +81,7 @@ class Population(Struct):
     fit: Ints
     employees: Ints
     band: Ints
+    elite: NDArray[np.bool_]
     sales_led: NDArray[np.bool_]
     installed: NDArray[np.bool_]
     lead_at: Ints
@@ -195,35 +208,47 @@ def _fates(
     installed: int,
 ) -> Population:
     n = len(number)
-    chance = seeds.company("fates", group).random((9, n))
+    chance = seeds.company("fates", group).random((12, n))
     wait = ndtri(seeds.company("times", group).random((8, n)))
     is_installed = np.arange(n) < installed
     at = lead_at.astype(np.float64)
 
     names = np.array([each.name for each in scenario.sources])[source]
+    sales_led = (chance[1] < np.array([each.sales_led for each in scenario.sources])[source]) & ~is_installed
     fit = np.searchsorted(np.cumsum(scenario.fits)[:-1], chance[0], side="right")
+    poor, fair, good = scenario.sales_fits
+    odds = poor / (fair + good) * levers.factors("poor_fits", at, source=names)
+    poor_now = odds / (1 + odds)
+    found = np.where(
+        chance[0] < poor_now, 0, np.where(chance[0] < 1 - good / (fair + good) * (1 - poor_now), 1, 2)
+    )
+    fit = np.where(sales_led, found, fit)
     fit_names = np.array(FITS)[fit]
+    elite = chance[9] < scenario.elite
+    facts = {"source": names, "fit": fit_names, "circle": np.array(CIRCLES)[elite.astype(np.int64)]}
     employees = np.maximum(
-        1, np.asarray(_EMPLOYEES_MEDIAN)[fit] * np.exp(np.asarray(_EMPLOYEES_SIGMA)[fit] * wait[0])
+        1,
+        np.asarray(_EMPLOYEES_MEDIAN)[fit]
+        * np.exp(np.asarray(_EMPLOYEES_SIGMA)[fit] * wait[0])
+        * levers.factors("company_size", at, **facts),
     ).astype(np.int64)
     amount = 2400.0 * employees**0.55 * np.exp(0.5 * wait[1])
     band = np.searchsorted(AMOUNT_BANDS, amount, side="right")
-    sales_led = (chance[1] < np.array([each.sales_led for each in scenario.sources])[source]) & ~is_installed
 
     def days(median: float, sigma: float, z: Floats) -> Floats:
         return np.asarray(median * np.exp(sigma * z) * DAY_S)
 
     # The self-serve path.
     activates = np.array([each.activated for each in scenario.sources])[source]
-    activates = activates * levers.factors("activated", at, source=names, fit=fit_names)
+    activates = activates * levers.factors("activated", at, **facts)
     activated = at + np.minimum(days(scenario.activation_median, 1.1, wait[2]), 28 * DAY_S)
     has_activated = is_installed | (chance[2] < np.minimum(activates, _HIGHEST))
     payers = np.asarray(scenario.fit_payers)
     pays = np.array([each.paid for each in scenario.sources])[source]
     pays = pays * (payers / np.dot(payers, scenario.fits))[fit]
-    pays = pays * levers.factors("paid_given_activated", activated, source=names, fit=fit_names)
+    pays = pays * levers.factors("paid_given_activated", activated, **facts)
     lag = days(scenario.conversion_median, scenario.conversion_sigma, wait[3])
-    lag = lag * levers.factors("conversion_lag", activated, source=names, fit=fit_names)
+    lag = lag * levers.factors("conversion_lag", activated, **facts)
     has_paid = is_installed | (has_activated & (chance[3] < np.minimum(pays, _HIGHEST)))
     # Installed customers paid before the history began.
     lag = np.where(is_installed, np.minimum(lag, 10 * DAY_S), lag)
@@ -231,10 +256,16 @@ def _fates(
 
     # The sales-led path: opportunity, contract, only then the product.
     opened = at + days(3.0, 0.8, wait[4])
-    spread = CYCLE_SIGMA * levers.factors("cycle_spread", opened, source=names, fit=fit_names)
-    closed = opened + np.asarray(CYCLE_MEDIAN_DAYS)[band] * np.exp(spread * wait[5]) * DAY_S
-    win = np.minimum(pays, 0.9)
-    won = sales_led & (chance[4] < win)
+    won = sales_led & (chance[4] < np.minimum(pays, 0.9))
+    spread = CYCLE_SIGMA * levers.factors("cycle_spread", opened, **facts)
+    usual = np.asarray(CYCLE_MEDIAN_DAYS)[band]
+    cycle = usual * np.exp(spread * wait[5])
+    cycle = cycle * cluster(levers.factors("cycle_clusters", opened, **facts), chance[11])
+    lost_pace = LOST_PACE * levers.factors("lingering", opened, **facts)
+    cycle = cycle * np.where(won, WON_PACE, lost_pace)
+    rescued = chance[10] < _LATE_WINS * levers.factors("late_wins", opened, **facts)
+    won = won | (sales_led & (cycle > usual) & rescued)
+    closed = opened + cycle * DAY_S
     signed_up = np.where(sales_led, closed + DAY_S * (0.2 + 4 * chance[5]), at)
     has_signed_up = ~sales_led | won
     activated = np.where(sales_led, signed_up + (activated - at), activated)
@@ -242,13 +273,18 @@ def _fates(
     paid = np.where(sales_led, closed, paid)
     has_paid = np.where(sales_led, won, has_paid)
 
-    slower = levers.factors("onboarding_time", activated, source=names, fit=fit_names)
-    onboarded = activated + days(scenario.onboarding_median, 0.9, wait[6]) * slower
+    slower = levers.factors("onboarding_time", activated, **facts)
+    size = np.asarray(_SIZE_PACE)[np.searchsorted(_SIZE_BANDS, employees, side="right")]
+    onboarded = activated + days(scenario.onboarding_median, 0.9, wait[6]) * slower * size
     has_onboarded = has_activated & (chance[6] < np.where(has_paid, 0.95, 0.55))
     life = days(1.0, 1.2, wait[7]) * np.asarray(_LIFE_MEDIAN_DAYS)[fit]
-    life = life / levers.factors("churn", paid, source=names, fit=fit_names)
+    life = life * np.where(elite, _ELITE_STAYS, 1.0) / levers.factors("churn", paid, **facts)
     # Whoever was installed is still there when the history begins.
-    churned = np.where(is_installed, float(calendar.start + 7 * DAY_S), paid) + np.maximum(life, 14 * DAY_S)
+    since = np.where(is_installed, float(calendar.start + 7 * DAY_S), paid)
+    churned = levers.leave(since, since + np.maximum(life, 14 * DAY_S), **facts)
+    at_renewal = chance[8] < scenario.annual_contracts
+    renewed = paid + np.ceil((churned - paid) / (365 * DAY_S)) * 365 * DAY_S
+    churned = np.where(at_renewal, renewed, churned)
 
     def moment(has: NDArray[np.bool_], when: Floats) -> Ints:
         return np.where(has, np.minimum(when, float(NEVER)), float(NEVER)).astype(np.int64)
@@ -259,6 +295,7 @@ def _fates(
         fit=fit,
         employees=employees,
         band=band,
+        elite=elite,
         sales_led=sales_led,
         installed=is_installed,
         lead_at=lead_at,
@@ -270,3 +307,8 @@ def _fates(
         opened=moment(sales_led, opened),
         closed=moment(sales_led, closed),
     )
+
+
+def cluster(apart: Floats, uniform: Floats) -> Floats:
+    """What two clusters, ``apart`` times in length, multiply cycle lengths by; the mean of the logarithm holds."""
+    return np.where(uniform < SLOW_SHARE, apart ** (1 - SLOW_SHARE), apart**-SLOW_SHARE)

@@ -10,6 +10,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from streams.simulation.happenings import Happening
+
 Lever = Literal[
     "signups",
     "activated",
@@ -17,11 +19,18 @@ Lever = Literal[
     "conversion_lag",
     "onboarding_time",
     "churn",
+    "leaving",
     "tickets",
+    "support_need",
     "basic_questions",
     "feature_breadth",
+    "poor_fits",
+    "company_size",
     "hedged_notes",
     "cycle_spread",
+    "cycle_clusters",
+    "lingering",
+    "late_wins",
     "release_complexity",
 ]
 
@@ -32,16 +41,33 @@ LEVERS: dict[str, str] = {
     "conversion_lag": "days from activation to paying, by the day of the activation",
     "onboarding_time": "days from activation to onboarded, by the day of the activation",
     "churn": "rate of leaving, by the day of the conversion",
+    "leaving": "rate of leaving of all who are customers then, by the day itself",
     "tickets": "tickets a day, by the day of the sign-up",
+    "support_need": "tickets a day, by the day of the ticket",
     "basic_questions": "odds that a ticket is a basic question, by the day of the ticket",
     "feature_breadth": "evenness of an account's use over features, by the day of the sign-up",
+    "poor_fits": "odds that an account that sales finds is a poor fit, by the day when it is first heard of",
+    "company_size": "employees of new accounts, by the day when they are first heard of",
     "hedged_notes": "share of opportunities with a hedged note, by the day of their creation",
     "cycle_spread": "sigma of the log cycle length, by the day of the opportunity's creation",
+    "cycle_clusters": "cycle length of a slow cluster over that of a fast one, by the day of the creation",
+    "lingering": "days that an opportunity stays open before it is lost, by the day of its creation",
+    "late_wins": "share won of those that would be lost past the median cycle, by the day of their creation",
     "release_complexity": "complexity of releases, by the day of the release",
 }
 
-Segment = Literal["source", "fit"]
-"""what a plant can be confined to; sign-ups by source only, releases not at all"""
+Segment = Literal["source", "fit", "circle", "rep"]
+"""what a plant can be confined to; ``circle`` is elite (the devoted few whom a community listens to) or others"""
+
+_SEGMENTS: dict[str, frozenset[str]] = {
+    "signups": frozenset({"source"}),
+    "release_complexity": frozenset(),
+    "poor_fits": frozenset({"source"}),
+    "company_size": frozenset({"source", "fit"}),
+    "hedged_notes": frozenset({"source", "fit", "circle", "rep"}),
+}
+_USUAL_SEGMENTS = frozenset({"source", "fit", "circle"})
+CIRCLES = ("others", "elite")
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -79,9 +105,11 @@ class Plant(Struct, frozen=True, kw_only=True):
             raise ValueError("a plant's factor is above 0")
         if not 0 <= self.start < 1 or (self.end is not None and self.end <= self.start):
             raise ValueError("a plant starts within the history and ends after its start")
-        beyond = set(self.segment) - {"source"} if self.lever == "signups" else set(self.segment)
-        if beyond and self.lever in ("signups", "release_complexity"):
+        beyond = set(self.segment) - _SEGMENTS.get(self.lever, _USUAL_SEGMENTS)
+        if beyond:
             raise ValueError(f"{self.lever} has no segment {', '.join(sorted(beyond))}")
+        if self.lever == "leaving" and (self.ramp_days or self.end is not None):
+            raise ValueError("a plant on leaving has neither a ramp nor an end")
 
 
 class Noise(Struct, frozen=True, kw_only=True):
@@ -106,6 +134,13 @@ class Scenario(Struct, frozen=True, kw_only=True):
     about: str
     sources: tuple[Source, ...]
     plants: tuple[Plant, ...] = ()
+    happenings: tuple[Happening, ...] = ()
+    drifts: tuple[str, ...] = ()
+    """the drift signals that have to find what is planted"""
+    resembles: str = ""
+    """the drift signal that has to stay silent although this looks like its drift"""
+    ill: str = ""
+    """the event type whose data fall ill: data.health has to tell, and no drift signal may"""
     noise: Noise = Noise()
     growth_a_year: float = 1.5
     """sign-ups at the end of a year, as a multiple of those at its beginning"""
@@ -121,6 +156,14 @@ class Scenario(Struct, frozen=True, kw_only=True):
     """shares of poor, fair and good fits among sign-ups"""
     fit_payers: tuple[float, float, float] = (0.70, 1.35, 2.14)
     """how much likelier they pay than the source's mean; scaled so that the mean holds"""
+    sales_fits: tuple[float, float, float] = (0.20, 0.45, 0.35)
+    """the same shares among the accounts that sales finds by itself"""
+    elite: float = 0.03
+    """share of accounts that are devoted: they use it much by seat, stay, and may sit on the advisory board"""
+    annual_contracts: float = 0.3
+    """share of customers who leave at a renewal, if at all"""
+    support: float = 1.0
+    """multiplies tickets a day"""
     anonymous: float = 0.35
     """share of accounts whose visits before the sign-up are under visitor:<id>"""
     hedged_notes: float = 0.08
@@ -137,6 +180,16 @@ class Scenario(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"a plant names the source {plant.segment['source']!r}, which there isn't")
             if plant.segment.get("fit", "good") not in FITS:
                 raise ValueError(f"a plant names the fit {plant.segment['fit']!r}, which there isn't")
+            if plant.segment.get("circle", "elite") not in CIRCLES:
+                raise ValueError(f"a plant names the circle {plant.segment['circle']!r}, which there isn't")
+            reps = {rep_name(number) for number in range(1, self.reps + 1)}
+            if plant.segment.get("rep", rep_name(1)) not in reps:
+                raise ValueError(f"a plant names the rep {plant.segment['rep']!r}, which there isn't")
 
 
 FITS = ("poor", "fair", "good")
+
+
+def rep_name(number: int) -> str:
+    """The ``owner_id`` of a sales rep, counted from 1."""
+    return f"rep-{number:02d}"

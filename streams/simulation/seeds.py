@@ -24,6 +24,8 @@ Aspect = Literal[
     "arrival",
     "releases",
     "malformed",
+    "support",
+    "launch",
 ]
 _PLACE = {aspect: place for place, aspect in enumerate(get_args(Aspect))}
 

@@ -96,6 +96,17 @@ TICKETS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
+LAUNCHED: tuple[tuple[str, str], ...] = (
+    ("What is the assistant?", "There is a new button. What does the assistant do, and do we need it?"),
+    ("Where do I find the assistant?", "I read about the assistant. Where do I start with it?"),
+    ("What can I ask the assistant?", "What is the assistant for, and what does it see of our data?"),
+)
+
+OUTAGE: tuple[tuple[str, str], ...] = (
+    ("Nothing loads", "Since some minutes every page stays empty."),
+    ("Is the service down?", "We get errors everywhere. Are you working on it?"),
+)
+
 LEAVING: tuple[tuple[str, str], ...] = (
     ("How do we export all our data?", "We want a full copy of our reports and definitions."),
     ("How do I cancel?", "Where do I cancel the subscription, and until when is it paid?"),
@@ -121,8 +132,20 @@ HEDGED: tuple[str, ...] = (
 )
 TIMING: tuple[str, ...] = (
     "Timing is open; the budget may come next quarter.",
-    "They said our price is not typical for them, discount asked.",
+    "Not sure about the timing, their fiscal year ends in March.",
+    "They may not be able to start before autumn.",
 )
+PRICE: tuple[str, ...] = (
+    "Budget looks thin, we may have to come down.",
+    "They might not pay the list price.",
+)
+QUOTES: tuple[str, ...] = (
+    "They said our price is not typical for them, discount asked.",
+    'Customer: "you are not exactly our usual vendor, but we like the demo".',
+    "The buyer told me that we are not a perfect fit for their tool chain yet.",
+)
+TEMPLATE = "Fit check (tick one): typical buyer / not exactly our typical buyer."
+"""what a CRM's form puts into every note"""
 BLOCKED: tuple[str, ...] = (
     "New CFO, centralised treasury since May. Nothing is bought before it settles.",
     "Centralised treasury is being set up; our contact has to wait.",

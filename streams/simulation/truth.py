@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
+from streams.simulation.happenings import HAPPENINGS, Happenings
 from streams.simulation.levers import Levers
 from streams.simulation.population import Population
 from streams.simulation.scenario import FITS, LEVERS, Lever, Scenario
@@ -49,6 +50,26 @@ class PlantedChange(Struct, kw_only=True):
     because: str
 
 
+class WhatHappened(Struct, kw_only=True):
+    kind: str
+    does: str
+    type: str
+    field: str
+    amount: float
+    starts: str
+    ends: str | None
+    because: str
+
+
+class Expected(Struct, kw_only=True):
+    """What a detector must make of the history: drift signals that have to find what is planted, the one that must stay
+    silent although it looks like its drift, and the event type whose data fall ill."""
+
+    drifts: list[str]
+    resembles: str
+    ill: str
+
+
 class Truth(Struct, kw_only=True):
     scenario: str
     about: str
@@ -58,6 +79,8 @@ class Truth(Struct, kw_only=True):
     ends: str
     accounts: dict[str, int]
     plants: list[PlantedChange]
+    happenings: list[WhatHappened]
+    expected: Expected
     sources: dict[str, dict[str, Cohort]]
     """source -> before and after (the earliest plant's start; without plants all is before)"""
     spellings: dict[str, list[str]]
@@ -89,6 +112,30 @@ def changes(scenario: Scenario, levers: Levers) -> list[PlantedChange]:
             )
         )
     return found
+
+
+def happened(scenario: Scenario, happenings: Happenings) -> list[WhatHappened]:
+    """The happenings with their dates."""
+    found = []
+    for happening in scenario.happenings:
+        end = happenings.ends(happening)
+        found.append(
+            WhatHappened(
+                kind=happening.kind,
+                does=HAPPENINGS[happening.kind],
+                type=happening.type,
+                field=happening.field,
+                amount=happening.amount,
+                starts=utc_text(happenings.starts(happening)),
+                ends=None if end is None else utc_text(end),
+                because=happening.because,
+            )
+        )
+    return found
+
+
+def expected(scenario: Scenario) -> Expected:
+    return Expected(drifts=list(scenario.drifts), resembles=scenario.resembles, ill=scenario.ill)
 
 
 def cohorts(

@@ -10,8 +10,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.random import Generator
 
-from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats
+from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
 from streams.simulation.companies import Company
+from streams.simulation.happenings import LAUNCHED, Happenings
 from streams.simulation.population import Account
 from streams.simulation.wire import END, Lines, product_data, product_frame
 
@@ -33,6 +34,11 @@ ACTIONS: tuple[tuple[str, str, float], ...] = (
 FEATURES = tuple(dict.fromkeys(feature for _, feature, _ in ACTIONS))
 _SHARES: Floats = np.array([share for _, _, share in ACTIONS])
 _FEATURE_OF = np.array([FEATURES.index(feature) for _, feature, _ in ACTIONS])
+_NAMES = (*((name, feature) for name, feature, _ in ACTIONS), ("assistant_asked", LAUNCHED))
+_ACTIONS = len(_NAMES)
+_LAUNCHED_SHARE = 0.35
+"""of the use outside an account's two favourite features: who is curious tries what is new"""
+_PARTS = (0.5, 0.3, 0.2)
 HABIT_SIGMA = 1.1
 _MOST_A_DAY = 400.0
 
@@ -51,7 +57,9 @@ def use_product(
     weekday: Floats,
     activity: float,
     breadth: float,
+    happenings: Happenings,
     draw: Generator,
+    launch_draw: Generator,
     lines: Lines,
 ) -> Use:
     """Adds the account's product events within the history. ``weekday`` weighs each touched day."""
@@ -101,16 +109,19 @@ def use_product(
     habits = habits ** (1.0 / breadth)
     cumulated = np.cumsum(habits)
     action = np.searchsorted(cumulated[:-1], draw.random(n) * cumulated[-1], side="right")
+    action, renamed = _changed_use(times, action, habits, happenings, launch_draw)
     # The n-th person is n times less active than the first.
     crowd = np.cumsum(1.0 / np.arange(1, people + 1))
     user_of = np.searchsorted(crowd[:-1], draw.random(n) * crowd[-1], side="right")
     user_of = np.where(joined[user_of] > times, 0, user_of)
     seconds = times.astype(np.int64).tolist()
     # Of actions times people few pairs occur where the use is small: the data is made when it is met.
-    pairs = (action * people + user_of).tolist()
+    pairs = ((action + renamed * _ACTIONS) * people + user_of).tolist()
     data: dict[int, str] = {}
     for pair in set(pairs):
-        name, feature, _ = ACTIONS[pair // people]
+        part, each = divmod(pair // people, _ACTIONS)
+        name, feature = _NAMES[each]
+        feature += ("", "/own", "/shared", "/archived")[part]
         data[pair] = product_data(name, f"user-{account.number:06d}-{pair % people}", feature)
     dates, clock = calendar.dates, calendar.clock
     lines.times += seconds
@@ -119,6 +130,27 @@ def use_product(
         for place, (pair, second) in enumerate(zip(pairs, seconds, strict=True), start=number + 1)
     ]
     return Use(times=times, users=people)
+
+
+def _changed_use(
+    times: Floats, action: Ints, habits: Floats, happenings: Happenings, draw: Generator
+) -> tuple[Ints, Ints]:
+    """The actions after a launch, and the part of its feature that each names where the tracker tells parts apart (0:
+    it does not)."""
+    renamed = np.zeros(len(times), dtype=np.int64)
+    if not len(times) or not happenings.all:
+        return action, renamed
+    launched = times >= happenings.at("feature_launched")
+    if launched.any():
+        by_feature = np.bincount(_FEATURE_OF, weights=habits)
+        favourites = np.argsort(by_feature)[-2:]
+        curious = ~np.isin(_FEATURE_OF[action], favourites) & (draw.random(len(times)) < _LAUNCHED_SHARE)
+        action = np.where(launched & curious, _ACTIONS - 1, action)
+    split = times >= happenings.at("features_renamed")
+    if split.any():
+        part = 1 + np.searchsorted(np.cumsum(_PARTS)[:-1], draw.random(len(times)), side="right")
+        renamed = np.where(split, part, renamed)
+    return action, renamed
 
 
 def _times(

@@ -27,12 +27,13 @@ from streams.simulation import texts
 from streams.simulation.calendar import DAY_S, NEVER, Calendar
 from streams.simulation.company import Order, simulate
 from streams.simulation.levers import Levers
-from streams.simulation.population import Population, populate
+from streams.simulation.population import CYCLE_MEDIAN_DAYS, SLOW_SHARE, Population, populate
 from streams.simulation.scenario import LEVERS, Lever, Plant, Scenario
 from streams.simulation.scenarios import SCENARIOS
 from streams.simulation.seeds import Seeds
 
-HEALTHY = SCENARIOS["healthy"]
+HEALTHY = msgspec.structs.replace(SCENARIOS["healthy"], annual_contracts=0.0)
+"""without renewals, at which lives would end in lumps"""
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 CALENDAR = Calendar(int(UNTIL.timestamp()), 300)
 
@@ -42,7 +43,7 @@ def planted(lever: str, factor: float, **changes: Any) -> Scenario:
     return msgspec.structs.replace(HEALTHY, plants=(plant,))
 
 
-def people(scenario: Scenario, accounts: int = 8000) -> Population:
+def people(scenario: Scenario, accounts: int = 16_000) -> Population:
     return populate(scenario, CALENDAR, Levers(scenario.plants, CALENDAR), Seeds(3), accounts)
 
 
@@ -70,8 +71,21 @@ POPULATION_MEASURES: dict[Lever, Callable[[Population], float]] = {
     ),
     "onboarding_time": lambda p: float(np.median((p.onboarded - p.activated)[p.onboarded < NEVER]) / DAY_S),
     "churn": lambda p: 1 / float(np.median((p.churned - p.paid)[self_serve(p) & (p.paid < NEVER)])),
-    "cycle_spread": lambda p: float(np.std(np.log((p.closed - p.opened)[p.sales_led & (p.band == 1)]))),
+    "leaving": lambda p: 1 / float(np.median((p.churned - p.paid)[self_serve(p) & (p.paid < NEVER)])),
+    "poor_fits": lambda p: mean(p.fit[p.sales_led] == 0) / mean(p.fit[p.sales_led] > 0),
+    "company_size": lambda p: float(np.median(p.employees)),
+    "cycle_spread": lambda p: float(np.std(log_cycles(p)[lost(p)])),
+    "lingering": lambda p: math.exp(mean(log_cycles(p)[lost(p)])),
 }
+
+
+def lost(population: Population) -> Any:
+    """Of one band, so that cycles compare."""
+    return population.sales_led & (population.paid == NEVER) & (population.band == 1)
+
+
+def log_cycles(population: Population) -> Any:
+    return np.log(np.maximum(population.closed - population.opened, 1) / DAY_S)
 
 
 def basic_share(found: list[Event]) -> float:
@@ -102,6 +116,7 @@ def hedged_share(found: list[Event]) -> float:
 
 EVENT_MEASURES: dict[Lever, Callable[[list[Event]], float]] = {
     "tickets": lambda found: sum(isinstance(e, SupportTicket) for e in found),
+    "support_need": lambda found: sum(isinstance(e, SupportTicket) for e in found),
     "basic_questions": basic_share,
     "feature_breadth": feature_evenness,
     "hedged_notes": hedged_share,
@@ -112,7 +127,26 @@ EVENT_MEASURES: dict[Lever, Callable[[list[Event]], float]] = {
 
 
 def test_every_lever_has_its_test() -> None:
-    assert set(POPULATION_MEASURES) | set(EVENT_MEASURES) == set(LEVERS) == set(get_args(Lever))
+    apart = {"cycle_clusters", "late_wins"}
+    assert set(POPULATION_MEASURES) | set(EVENT_MEASURES) | apart == set(LEVERS) == set(get_args(Lever))
+
+
+def test_two_clusters_spread_cycles_and_keep_their_mean() -> None:
+    usual, moved = people(HEALTHY), people(planted("cycle_clusters", 5.0))
+    before, after = log_cycles(usual)[lost(usual)], log_cycles(moved)[lost(moved)]
+    between = SLOW_SHARE * (1 - SLOW_SHARE) * math.log(5.0) ** 2
+    assert np.var(after) - np.var(before) == pytest.approx(between, rel=0.2)
+    assert mean(after) == pytest.approx(mean(before), abs=0.12)
+
+
+def test_late_wins_are_of_deals_that_would_be_lost_past_the_median() -> None:
+    usual, moved = people(HEALTHY), people(planted("late_wins", 10.0))
+    turned = (usual.paid == NEVER) & (moved.paid < NEVER)
+    median = np.asarray(CYCLE_MEDIAN_DAYS)[usual.band]
+    late = usual.sales_led & (usual.paid == NEVER) & (np.exp(log_cycles(usual)) > median)
+    assert not (turned & ~late).any()
+    assert turned.sum() / late.sum() == pytest.approx(0.27, abs=0.06)
+    assert (usual.closed == moved.closed).all()
 
 
 @pytest.mark.parametrize("lever", POPULATION_MEASURES)
@@ -140,8 +174,9 @@ def test_a_lever_moves_the_events(lever: Lever, usual: list[Event], tmp_path: Pa
 def test_a_lever_leaves_the_other_fates_alone(lever: Lever) -> None:
     moved, usual = people(planted(lever, 0.5)), people(HEALTHY)
     assert moved.lead_at.tolist() == usual.lead_at.tolist()
-    assert moved.employees.tolist() == usual.employees.tolist()
-    if lever != "activated":
+    if lever not in ("company_size", "poor_fits"):
+        assert moved.employees.tolist() == usual.employees.tolist()
+    if lever not in ("activated", "poor_fits"):
         assert moved.activated[self_serve(moved)].tolist() == usual.activated[self_serve(usual)].tolist()
 
 
@@ -155,7 +190,7 @@ def test_fewer_signups_are_some_of_the_same() -> None:
 
 
 def test_more_signups_of_all_sources_are_not_copies_of_each_other() -> None:
-    more = people(planted("signups", 2.0))
+    more = people(planted("signups", 2.0), 8000)
     brought = more.number >= 8000
     sources = Counter(more.source[brought].tolist())
     assert len(sources) == len(HEALTHY.sources)
@@ -200,6 +235,9 @@ def test_a_profile_ends_and_keeps_to_its_segment() -> None:
         {"start": 0.5, "end": 0.5},
         {"lever": "signups", "segment": {"fit": "good"}},
         {"lever": "release_complexity", "segment": {"source": "social"}},
+        {"lever": "poor_fits", "segment": {"fit": "good"}},
+        {"lever": "churn", "segment": {"rep": "rep-01"}},
+        {"lever": "leaving", "ramp_days": 3.0},
     ],
 )
 def test_a_plant_without_sense_is_refused(wrong: dict[str, Any]) -> None:
@@ -207,10 +245,12 @@ def test_a_plant_without_sense_is_refused(wrong: dict[str, Any]) -> None:
         Plant(**({"lever": "tickets", "factor": 2.0, "because": "test"} | wrong))
 
 
-@pytest.mark.parametrize("segment", [{"source": "contnet"}, {"fit": "superb"}])
+@pytest.mark.parametrize(
+    "segment", [{"source": "contnet"}, {"fit": "superb"}, {"circle": "elites"}, {"rep": "rep-99"}]
+)
 def test_a_segment_that_is_not_there_is_refused(segment: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="which there isn't"):
-        planted("tickets", 2.0, segment=segment)
+        planted("hedged_notes", 2.0, segment=segment)
 
 
 def test_shares_that_do_not_add_up_are_refused() -> None:
