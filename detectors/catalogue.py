@@ -17,6 +17,7 @@ from detectors.sequential.taxonomy_mixture import TaxonomyMixture
 from detectors.sequential.trend_mixture import TrendMixture
 from detectors.signals.contract import Signal
 from detectors.signals.plg_conversion_gap import ConversionGap
+from detectors.signals.slg_hedged_language import HedgedLanguage
 from detectors.signals.slg_off_profile_pipeline import OffProfilePipeline
 from schemas.settings import DriftSettings
 
@@ -34,6 +35,7 @@ DETECTORS: dict[str, type[Detector]] = {
 
 SIGNALS: dict[str, type[Signal]] = {
     ConversionGap.name: ConversionGap,
+    HedgedLanguage.name: HedgedLanguage,
     OffProfilePipeline.name: OffProfilePipeline,
 }
 
