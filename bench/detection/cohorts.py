@@ -66,14 +66,15 @@ def first_alarm(world: World, detectors: list[CohortHazard], wanted: float, *, c
     came = np.cumsum(world.converted, axis=2)
     at_risk = world.entered[:, :, None] - came + world.converted
     expected = np.cumsum(at_risk * hazard[:, None, :], axis=2)
-    lines = np.array([detector._lines for detector in detectors])[:, :, :, None]
+    by_event = np.array([[line[0] for line in detector._lines] for detector in detectors])[:, :, None]
+    by_exposure = np.array([[line[1] for line in detector._lines] for detector in detectors])
     weights = np.array(detectors[0].weights)
     closed = np.zeros((replicates, weights.size))
     stopped = np.full(replicates, np.inf)
     for day in range(days):
         cohorts = np.arange(max(0, day - HORIZON + 1), day + 1)
         o, e = came[:, cohorts, day - cohorts], expected[:, cohorts, day - cohorts]
-        steps = o[:, None, :] * lines[:, :, 0] + e[:, None, :] * lines[:, :, 1]
+        steps = o[:, None, :] * by_event + e[:, None, :] * by_exposure[:, :, day - cohorts]
         sums = np.cumsum(steps[:, :, ::-1], axis=2)
         if cusum:
             each = np.exp(np.maximum(sums.max(axis=2), np.log(closed + 1e-300) + sums[:, :, -1]))

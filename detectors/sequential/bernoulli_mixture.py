@@ -121,10 +121,13 @@ class BernoulliMixture:
         """for each alternative: likelihood ratio of a 0, of a 1"""
         fall = _likelihood_ratios(low, DATING_STRENGTH, dispersion)
         rise = _likelihood_ratios(high, 1 / DATING_STRENGTH, dispersion)
-        # By value: weight and ratio of each alternative, steps of both restarts (-1 keeps the one that is not wanted at rest).
+        # By value: number, weight and ratio of each alternative, steps of both restarts (-1 keeps the one that is not wanted at rest).
         self._steps = {
             value: (
-                tuple(zip(self.weights, (ratio[value] for ratio in self.ratios), strict=True)),
+                tuple(
+                    (number, weight, ratio[value])
+                    for number, (weight, ratio) in enumerate(zip(self.weights, self.ratios, strict=True))
+                ),
                 math.log(fall[value]) if direction != "rise" else -1.0,
                 math.log(rise[value]) if direction != "fall" else -1.0,
             )
@@ -174,10 +177,8 @@ class BernoulliMixture:
             raise ValueError("an observation needs a finite time")
         alternatives, fall, rise = step
         evidence = state.evidence
-        number = 0
-        for weight, ratio in alternatives:
+        for number, weight, ratio in alternatives:
             evidence[number] = (evidence[number] + weight) * ratio
-            number += 1  # noqa: SIM113  # a third faster than enumerate
         if sum(evidence) > CEILING:
             state.evidence = [min(each, CEILING / len(evidence)) for each in evidence]
         fall += state.fall

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar, Literal, Self
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ Kind = Literal["entered", "converted", "left"]
 
 DEFAULT_STRENGTHS = ((0.6, 1.0), (0.45, 1.0))
 """(hazard ratio against the bound, weight)"""
-DEFAULT_LEVEL = 0.6
+DEFAULT_LEVEL = 0.65
 """Of the hazard's bound. Enough for the promise on average over the baselines that chance can give from a mature year
 (bench/detection); raise it where each single baseline must keep it."""
 LATEST = 253_402_300_800.0
@@ -80,7 +81,7 @@ class CohortHazard:
     """Shiryaev-Roberts e-detector over the starts of cohorts, with a learned discrete hazard.
 
     For each hazard ratio rho, the cohort of one day has ``L = rho ** O * exp((1 - rho) * b * E)`` with O its conversions,
-    E those that the baseline hazard wants for its days at risk until now, and b the bound of the baseline's level;
+    E those that the baseline hazard wants for its days at risk until now, and b the bound of the baseline's level up to now;
     ``R <- (R + 1) * L`` from the oldest cohort to the newest, where the L of young cohorts still change from day to day.
     (The CUSUM over cohort starts is the maximum over starts; the sum over starts has the promise below, and delays are
     alike.) L is an e-value for conversions of a discrete hazard too, since 1 + x <= exp(x).
@@ -93,7 +94,7 @@ class CohortHazard:
     hazard
         Probability of converting on each day since the start (day 0 is the day of the start), in [0, 1).
     low, high
-        Bounds of its level, as factors: for a fall only ``low`` counts, for a rise only ``high``.
+        Bounds of its level up to each day (or one for all), as factors: for a fall only ``low`` counts, for a rise ``high``.
     direction
         ``fall``, ``rise`` or ``both``.
     strengths
@@ -113,8 +114,8 @@ class CohortHazard:
         self,
         *,
         hazard: Sequence[float],
-        low: float = 1.0,
-        high: float = 1.0,
+        low: float | Sequence[float] = 1.0,
+        high: float | Sequence[float] = 1.0,
         direction: Direction = "fall",
         strengths: tuple[tuple[float, float], ...] = DEFAULT_STRENGTHS,
         dispersion: float = 1.0,
@@ -122,15 +123,24 @@ class CohortHazard:
     ) -> None:
         if not hazard or not all(0 <= each < 1 for each in hazard) or not any(hazard):
             raise ValueError("a hazard has a probability below 1 for each day, and not all are 0")
-        if not 0 < low <= high < math.inf:
-            raise ValueError(f"the null needs 0 < low <= high, not {low} and {high}")
+        lows, highs = (
+            (each,) * len(hazard) if isinstance(each, int | float) else tuple(each) for each in (low, high)
+        )
+        if len(lows) != len(hazard) or not all(
+            0 <= below <= above < math.inf for below, above in zip(lows, highs, strict=True)
+        ):
+            raise ValueError("the null needs 0 <= low <= high, one for all days or one for each")
         weights = mixture_weights(direction, strengths, dispersion, fall_weight)
         self.hazard = tuple(hazard)
-        self.low = low
-        self.high = high
+        self.low = lows
+        self.high = highs
         self.weights = tuple(weight for _, weight in weights)
+        # For each alternative: what an event adds, and what an expected event adds by days since the start.
         self._lines = tuple(
-            (math.log(ratio) / dispersion, (1 - ratio) * (low if ratio < 1 else high) / dispersion)
+            (
+                math.log(ratio) / dispersion,
+                tuple((1 - ratio) * bound / dispersion for bound in (lows if ratio < 1 else highs)),
+            )
             for ratio, _ in weights
         )
 
@@ -147,24 +157,24 @@ class CohortHazard:
     ) -> Self:
         """From a mature stretch: conversions, and accounts at risk, on each day since the start, up to the horizon.
 
-        The level's one-sided bounds are Garwood's for the number of conversions. Raises ValueError for impossible counts.
+        The bounds are Garwood's, one-sided, for the conversions up to each day: the first days of a cohort are judged by the
+        few conversions that were ever seen on them. Raises ValueError for impossible counts.
         """
         if len(conversions) != len(at_risk) or not all(
             0 <= came <= risked for came, risked in zip(conversions, at_risk, strict=True)
         ):
             raise ValueError("a baseline has 0 <= conversions <= accounts at risk for each day")
-        total = sum(conversions)
-        if not total:
+        if not sum(conversions):
             raise ValueError("a baseline without a conversion has no hazard to fall from")
-        events = total / dispersion
+        seen = [events / dispersion for events in accumulate(conversions)]
         return cls(
             # A day on which every account of a small baseline converted can't be certain.
             hazard=[
                 min(came / risked, 0.999) if risked else 0.0
                 for came, risked in zip(conversions, at_risk, strict=True)
             ],
-            low=float(gammaincinv(events, 1 - level)) / events,
-            high=float(gammaincinv(events + 1, level)) / events,
+            low=[float(gammaincinv(events, 1 - level)) / events if events else 0.0 for events in seen],
+            high=[float(gammaincinv(events + 1, level)) / events if events else 1.0 for events in seen],
             direction=direction,
             dispersion=dispersion,
             strengths=strengths,
@@ -226,11 +236,12 @@ class CohortHazard:
         best: Closed | None = None
         if state.day is None:
             return None
-        for closed, (by_event, by_exposure) in zip(state.closed, self._lines, strict=True):
+        newest = len(state.cohorts) - 1
+        for closed, line in zip(state.closed, self._lines, strict=True):
             run = Closed(0.0, closed.support, closed.since, closed.n, closed.converted)
             oldest = state.day - len(state.cohorts) + 1
-            for day, cohort in enumerate(state.cohorts, start=oldest):
-                _restart(run, cohort, cohort.converted * by_event + cohort.expected * by_exposure, day)
+            for number, cohort in enumerate(state.cohorts):
+                _restart(run, cohort, _evidence(cohort, line, newest - number), oldest + number)
             if run.support > 0 and (best is None or run.support > best.support):
                 best = run
         return ChangeEstimate(best.since, best.n, best.converted) if best is not None else None
@@ -277,20 +288,18 @@ class CohortHazard:
                 cohort.at_risk -= cohort.today
                 cohort.today = 0
         statistic = 0.0
-        for weight, closed, (by_event, by_exposure) in zip(
-            self.weights, state.closed, self._lines, strict=True
-        ):
+        for weight, closed, line in zip(self.weights, state.closed, self._lines, strict=True):
             evidence = closed.evidence
-            for cohort in state.cohorts:
-                evidence = _grown(evidence, cohort.converted * by_event + cohort.expected * by_exposure)
+            for number, cohort in enumerate(state.cohorts):
+                evidence = _grown(evidence, _evidence(cohort, line, newest - number))
             statistic += weight * evidence
         state.statistic = min(statistic, CEILING)
         assert state.day is not None  # noqa: S101  # only called once a day is known
         if len(state.cohorts) == len(self.hazard):
             oldest = state.cohorts.pop(0)
             began = state.day - len(self.hazard) + 1
-            for closed, (by_event, by_exposure) in zip(state.closed, self._lines, strict=True):
-                step = oldest.converted * by_event + oldest.expected * by_exposure
+            for closed, line in zip(state.closed, self._lines, strict=True):
+                step = _evidence(oldest, line, len(self.hazard) - 1)
                 closed.evidence = _grown(closed.evidence, step)
                 _restart(closed, oldest, step, began)
         state.cohorts.append(Cohort())
@@ -298,6 +307,11 @@ class CohortHazard:
 
 
 _WAYS: tuple[Direction, ...] = ("fall", "rise", "both")
+
+
+def _evidence(cohort: Cohort, line: tuple[float, tuple[float, ...]], age: int) -> float:
+    by_event, by_exposure = line
+    return cohort.converted * by_event + cohort.expected * by_exposure[age]
 
 
 def _grown(evidence: float, step: float) -> float:
