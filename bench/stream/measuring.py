@@ -8,7 +8,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -120,35 +120,34 @@ def _one(services: Services, size: Size, arm: Arm) -> Result:
             passes=arm.passes,
             run=run,
         )
-        check: Callable[[], None] | None = None
         if arm.kind == "plumbline":
             # What another run left there is not this one's.
             create(
                 services.bootstrap, [job.prefix + topic for topic in (OBSERVATIONS, ALERTS, DEAD_LETTERS)], 1
             )
             job.settings = str(write_settings(Path(folder), services, job.prefix, PARTITIONS, run))
-            check = lambda: _check_ledger(services.redis, run, events)  # noqa: E731
         before = processor_seconds()
         trails = run_arm(job, processes=arm.processes)
         after = processor_seconds()
-        if check is not None:
-            check()
+        if arm.kind == "plumbline":
+            check_ledger(services.redis, run, PARTITIONS, events)
+            with Redis.from_url(services.redis) as client:
+                client.flushall()
     return Result(
         speed=speed_of(trails, events if arm.passes > 1 else 0),
         services={name: (after[name] - before[name]) / job.total * 1e6 for name in after},
     )
 
 
-def _check_ledger(url: str, key_prefix: str, events: int) -> None:
-    """The store must say the same as the marks. Raises ArmFailed. Then what the run kept there is removed."""
+def check_ledger(url: str, key_prefix: str, partitions: int, events: int) -> None:
+    """The store must say the same as the marks. Raises ArmFailed."""
     with Redis.from_url(url) as client:
         heads = [
             client.hget(f"{key_prefix}:1:{{accounts:{number}}}:head", "ledger")
-            for number in range(PARTITIONS)
+            for number in range(partitions)
         ]
-        ledgers = [json.loads(head) for head in heads if head is not None]
-        applied = sum(ledger["applied"] for ledger in ledgers)
-        received = sum(ledger["received"] for ledger in ledgers)
-        client.flushall()
+    ledgers = [json.loads(head) for head in heads if head is not None]
+    applied = sum(ledger["applied"] for ledger in ledgers)
+    received = sum(ledger["received"] for ledger in ledgers)
     if not applied == received == events:
         raise ArmFailed(f"the ledger says {applied} applied of {received} received, and there are {events}")

@@ -8,13 +8,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.events import write
 from bench.stream.job import ROOT, Job
 from bench.stream.loading import Topics, create, load
+from bench.stream.measuring import check_ledger
 from bench.stream.running import ArmFailed, run_arm
+from bench.stream.services import Services
+from bench.stream.worker_settings import write_settings
+from streams.kafka.topics import ALERTS, DEAD_LETTERS, OBSERVATIONS
 from tests.services.kafka import Kafka
+from tests.services.redis import RedisSpace
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 EVENTS = 600
@@ -69,6 +75,22 @@ async def test_reading_goes_through_the_topics_as_often_as_asked(filled: Kafka, 
     (trail,) = run_arm(job(filled, arm, total=3 * EVENTS, passes=3))
     assert trail[-1].applied == 3 * EVENTS
     assert {EVENTS, 2 * EVENTS} < {mark.applied for mark in trail}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_workers_apply_every_event_once_and_the_ledger_says_so(
+    filled: Kafka, redis: RedisSpace, tmp_path: Path, processes: int
+) -> None:
+    create(filled.bootstrap, [filled.prefix + topic for topic in (OBSERVATIONS, ALERTS, DEAD_LETTERS)], 1)
+    services = Services(bootstrap=filled.bootstrap, redis=redis.settings.url or "")
+    run = redis.settings.key_prefix
+    settings = write_settings(tmp_path, services, filled.prefix, PARTITIONS, run)
+    told = msgspec.structs.replace(job(filled, "plumbline"), run=run, settings=str(settings))
+    trails = run_arm(told, processes=processes)
+    assert sum(trail[-1].applied for trail in trails if trail) == EVENTS
+    check_ledger(services.redis, run, PARTITIONS, EVENTS)
+    with pytest.raises(ArmFailed, match="the ledger says 600 applied of 600 received, and there are 601"):
+        check_ledger(services.redis, run, PARTITIONS, EVENTS + 1)
 
 
 async def test_an_event_that_is_there_twice_is_an_error(filled: Kafka, tmp_path: Path) -> None:
