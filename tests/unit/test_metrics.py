@@ -222,6 +222,14 @@ def test_a_drifting_segment_does_not_hide_among_the_others():
     )
 
 
+def test_no_label_names_a_person():
+    metrics = Metrics()
+    metrics.verdicts([verdict("all"), verdict("rep:anna@seller.example", statistic=7.0), verdict("rep:other")])
+    assert "anna" not in metrics.expose().decode()
+    labels = {"signal": "plg.conversion_gap", "segment": OTHER}
+    assert value(metrics, "plumbline_drift_statistic", **labels) == 7
+
+
 def test_the_backlog_of_an_endpoint_that_is_gone_goes_too_and_its_counters_stay():
     metrics = Metrics()
     metrics.delivery_backlog({"crm": (2, 7.0), "chat": (0, 0.0)})
