@@ -18,10 +18,10 @@ import importlib
 import math
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from msgspec import Struct
 
@@ -43,10 +43,12 @@ _ONE = 4
 
 
 class Guess(Struct, frozen=True):
-    """``kind`` is None where the classifier abstains; ``confidence`` (0 to 1) is that of the likeliest kind."""
+    """``kind`` is None where the classifier abstains; ``confidence`` (0 to 1) is that of ``likeliest``, which is None for a
+    ticket without words."""
 
     kind: TicketKind | None
     confidence: float
+    likeliest: TicketKind | None = None
 
 
 class TicketTexts:
@@ -67,7 +69,10 @@ class _Stored(Struct, array_like=True):
 
 
 class TicketClassifier:
-    """Stateless: what is learned lives in TicketTexts."""
+    """Stateless: what is learned lives in TicketTexts. ``seeds`` are (kind, tokens), those that ship when left out."""
+
+    def __init__(self, seeds: Iterable[tuple[TicketKind, Sequence[int]]] | None = None) -> None:
+        self._seeds = _shipped_seeds() if seeds is None else tuple(seeds)
 
     def new_state(self) -> TicketTexts:
         return TicketTexts()
@@ -96,13 +101,13 @@ class TicketClassifier:
         if not tokens:
             return Guess(None, 1 / len(KINDS))
         if state._model is None:
-            state._model = _model(state.learned)
+            state._model = _model(self._seeds, state.learned)
         likelihoods = state._model.joint_log_likelihood(dict.fromkeys(sorted(tokens), 1))
         best = max(KINDS, key=lambda kind: float(likelihoods[kind]))
         heat = max(1.0, len(tokens) / _TYPICAL_WORDS)
         total = sum(math.exp((likelihoods[kind] - likelihoods[best]) / heat) for kind in KINDS)
         confidence = 1 / total
-        return Guess(best if confidence >= CONFIDENT else None, confidence)
+        return Guess(best if confidence >= CONFIDENT else None, confidence, best)
 
     def encode_state(self, state: TicketTexts) -> bytes:
         if state._encoded is None:
@@ -150,10 +155,12 @@ def _numbers(raw: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(raw) // 2}H", raw)
 
 
-def _model(learned: dict[TicketKind, dict[int, int]]) -> Any:
+def _model(
+    seeds: Iterable[tuple[TicketKind, Sequence[int]]], learned: dict[TicketKind, dict[int, int]]
+) -> Any:
     """River's classifier with the seeds and what was learned."""
     model = importlib.import_module("river.naive_bayes").MultinomialNB(alpha=_ALPHA)
-    for kind, tokens in _seeds():
+    for kind, tokens in seeds:
         _add(model, kind, dict.fromkeys(tokens, 1.0))
     for kind in KINDS:
         if learned[kind]:
@@ -167,9 +174,8 @@ def _add(model: Any, kind: TicketKind, counts: dict[int, float]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _seeds() -> tuple[tuple[TicketKind, tuple[int, ...]], ...]:
+def _shipped_seeds() -> tuple[tuple[TicketKind, tuple[int, ...]], ...]:
     """The tickets that ship with the program: part of it, like code."""
     text = resources.files("detectors.text").joinpath("seed_tickets.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
-    kinds = {kind: kind for kind in KINDS}
-    return tuple((kinds[kind], ticket_tokens(subject, body)) for kind, subject, body in rows)  # type: ignore[index]
+    return tuple((cast(TicketKind, kind), ticket_tokens(subject, body)) for kind, subject, body in rows)

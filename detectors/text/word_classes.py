@@ -1,7 +1,7 @@
 """Patterns over words: a text becomes one sign for each word, and a pattern is an expression over these signs.
 
 ``NOT SOFT{0,4} TYPICAL any{0,2} ACCOUNT`` is a word of the class NOT, up to four of SOFT, and so on; ``A|B`` is either
-class, ``any`` any word. (The idea is that of TokensRegex: A. X. Chang, C. D. Manning, Stanford CSTR 2014-02.)
+class, ``any`` any word, ``other`` one of no class, ``colon`` a colon. (The idea is that of TokensRegex: A. X. Chang, C. D. Manning, Stanford CSTR 2014-02.)
 
 Rules:
 1. Each word, or the longest phrase that begins there, has one class. Words that are in no class have one of their own.
@@ -33,11 +33,10 @@ _FIRST_SIGN = 0x100
 """The classes' own signs begin here, beyond all punctuation."""
 _OTHER = "_"
 
-# Every alternative begins with another sign, so this takes each character once.
-_TOKENS = re.compile(
-    r"[a-z0-9_%&]+(?:'[a-z]+)*|'[a-z]+|[.!?]+(?=\s|\Z)|(?:\A|\n)[ ]*>|\n|[,;:()\"]|(?<=\s)-+(?=\s)"
-)
-_PUNCTUATION = {",": COMMA, ";": TURN, "(": TURN, ")": TURN, ":": COLON, '"': QUOTE, "-": TURN}
+# No alternative can fail beyond its first sign (but for spaces at the very beginning), so nothing is read twice; what
+# stands around a dot or a dash is looked at afterwards.
+_TOKENS = re.compile(r"[a-z0-9_%&]+(?:'[a-z]+)*|'[a-z]+|[.!?]+|\A[ ]*>|\n[ ]*>?|[,;:()\"]|-+")
+_PUNCTUATION = {",": COMMA, ";": TURN, "(": TURN, ")": TURN, ":": COLON, '"': QUOTE}
 
 
 class Words(Struct, frozen=True, gc=False):
@@ -58,6 +57,8 @@ class WordClasses:
     def __init__(self, classes: Mapping[str, Iterable[str]], own: Mapping[str, Iterable[str]]) -> None:
         names = [*classes, *(name for name in own if name not in classes)]
         self._signs = {name: chr(_FIRST_SIGN + number) for number, name in enumerate(names)}
+        any_class = f"{chr(_FIRST_SIGN)}-{chr(_FIRST_SIGN + len(names) - 1)}"
+        self._frame_signs = {**self._signs, "any": any_class + _OTHER, "other": _OTHER, "colon": COLON}
         self._phrases: dict[str, dict[tuple[str, ...], str]] = {}
         for name, phrases in classes.items():
             for phrase in phrases:
@@ -83,9 +84,8 @@ class WordClasses:
         made = []
         for part in frame.split():
             names, brace, count = part.partition("{")
-            signs = "".join("" if name == "any" else self._signs[name] for name in names.split("|"))
-            first = chr(_FIRST_SIGN) + "-" + chr(_FIRST_SIGN + len(self._signs) - 1)
-            made.append(f"[{signs}{first + _OTHER if 'any' in names.split('|') else ''}]{brace}{count}")
+            signs = "".join(self._frame_signs[name] for name in names.split("|"))
+            made.append(f"[{signs}]{brace}{count}")
         return "".join(made)
 
     def read(self, text: str) -> Words:
@@ -182,10 +182,15 @@ def _tokens(plain: str) -> Iterable[tuple[str, int, int, str]]:
         first = token[0]
         if token.endswith(">"):
             yield token, start, end, QUOTED_LINE
-        elif first == "\n" or first in ".!?":
+        elif first == "\n" or (first in ".!?" and plain[end : end + 1].strip() == ""):
             yield token, start, end, END
+        elif first == "-":
+            if plain[start - 1 : start].isspace() and plain[end : end + 1].isspace():
+                yield token, start, end, TURN
         elif first in _PUNCTUATION:
             yield token, start, end, _PUNCTUATION[first]
+        elif first in ".!?":
+            continue  # within an address or a number
         elif "'" in token and token not in _KEPT:
             cuts = [place for place, sign in enumerate(token) if sign == "'" and place]
             for begin, until in pairwise((0, *cuts, len(token))):
