@@ -100,6 +100,7 @@ class Membership:
         for topic in topics:
             self._app.topics.add(self._app.topic(topic, acks=False))
         self._app.on_partitions_revoked.connect(self._revoked)
+        self._app.on_partitions_assigned.connect(self._assigned)
 
     @property
     def consumer(self) -> Consumer:
@@ -127,6 +128,12 @@ class Membership:
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         await self._member.revoked()
+
+    async def _assigned(self, *arguments: Any, **_: Any) -> None:
+        # Where there is nothing to seek, Faust does not ask the consumer: who was given nothing, as a spare one is, would
+        # never know that it has joined, and who lost all would keep what it had.
+        if not arguments[-1]:
+            await self._app.intake.assigned(set())
 
 
 def _credentials(settings: KafkaSettings) -> Any:

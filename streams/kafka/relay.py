@@ -28,6 +28,7 @@ from msgspec import Raw, Struct
 
 from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.observations import decode_observation
+from streams.failpoints import reach
 from streams.kafka.partitioning import partition_of
 from streams.kafka.wire import Headers, Mark, Sent, alert_key, dead_letter_record, encode_message
 from streams.stores.contract import OutgoingKind, RelayStore, decode_dead_letter
@@ -200,8 +201,11 @@ class Relay:
                 topic, key, value, headers = self._record(stage, partition, kind, sequence, body)
                 to = partition_of(key.decode(), await self._partitions(producer, topic))
                 sending[topic, to].append((key, value, headers))
+            reach("relay.before_publish")
             await self._write(producer, sending)
+            reach("relay.after_publish")
             await self._call(self._store.trim, stage, partition, kind, entries[-1][0])
+            reach("relay.after_trim")
             if len(entries) < AT_ONCE:
                 return
 
@@ -240,6 +244,7 @@ class Relay:
         ]
         count = await self._partitions(producer, topic)
         await self._write(producer, {(topic, to): records for to in range(count)})
+        reach("relay.after_mark")
         for owned, _, standing in marks:
             owned.marked, owned.marked_at = standing, time.monotonic()
 

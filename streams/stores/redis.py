@@ -105,6 +105,7 @@ class RedisStore:
             version, offsets, watermark, ledger = _CLAIM.run(
                 self._client, [keys.head], [1 + secrets.randbelow(VERSION_STEP)]
             )
+        reach("claim.after")
         return Claim(
             stage=stage,
             partition=partition,

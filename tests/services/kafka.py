@@ -96,7 +96,12 @@ class PackagedBroker:
     clients connect to (PLAINTEXT, or what ``settings`` say of it: SSL, SASL_PLAINTEXT, SASL_SSL)."""
 
     def __init__(
-        self, folder: Path, settings: dict[str, str] | None = None, *, listener: str = "PLAINTEXT"
+        self,
+        folder: Path,
+        settings: dict[str, str] | None = None,
+        *,
+        listener: str = "PLAINTEXT",
+        second_door: tuple[int, str] | None = None,
     ) -> None:
         self._java = program("java", package="default-jre-headless")
         if not JARS.is_dir():
@@ -114,6 +119,11 @@ class PackagedBroker:
             "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{listener}:{listener}",
             **(settings or {}),
         }
+        if second_door is not None:
+            behind, address = second_door
+            properties["listeners"] += f",SECOND://127.0.0.1:{behind}"
+            properties["advertised.listeners"] += f",SECOND://{address}"
+            properties["listener.security.protocol.map"] += ",SECOND:PLAINTEXT"
         self._properties = folder / "server.properties"
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         (folder / "log4j2.properties").write_text(LOGGING)
@@ -241,9 +251,17 @@ def running_broker() -> Iterator[Broker]:
         finally:
             container.remove()
         return
+    with broker_of_own() as process:
+        yield process
+
+
+@contextmanager
+def broker_of_own(*, second_door: tuple[int, str] | None = None) -> Iterator[PackagedBroker]:
+    """A started broker process. ``second_door``: another port of the broker's, and the address (host:port) by which
+    clients are to come to it, as behind a proxy."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-kafka-"))
     try:
-        process = PackagedBroker(folder)
+        process = PackagedBroker(folder, second_door=second_door)
         try:
             process.start()
             yield process

@@ -74,6 +74,15 @@ class WorkerProcess:
         assert len(found) >= count, f"the worker ended without {name}:\n{self.text()}"
         return found[count - 1]
 
+    def wait_for_all(self, name: str) -> list[dict[str, Any]]:
+        """All log lines of an event so far, when there is one."""
+        self.wait_for(name)
+        return self.events(name)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     @property
     def ended(self) -> bool:
         return self._process.poll() is not None
@@ -182,6 +191,11 @@ class Deployment:
         with suppress(RedisGone):
             raw = self._redis.hget(PartitionKeys(self.key_prefix, stage, partition).head, "ledger")
         return Ledger() if raw is None else msgspec.json.decode(raw, type=Ledger)
+
+    def offset_of(self, stage: str, partition: int, topic: str) -> int:
+        """How far the store is: the offset of the next record to be read."""
+        raw: Any = self._redis.hget(PartitionKeys(self.key_prefix, stage, partition).head, "offsets")
+        return int(msgspec.json.decode(raw or b"{}").get(topic, 0))
 
     def waiting_to_be_published(self) -> int:
         """Entries of all outgoing lists of both stages."""
