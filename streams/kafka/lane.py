@@ -88,6 +88,8 @@ class Lane:
         """taken out of the alignment and not committed yet"""
         self._reading = False
         self._interrupted = False
+        self._out_of_range = False
+        """Kafka does not have the position of some topic"""
         self._resting = False
         self._closing = False
         self._full: set[TP] = set()
@@ -128,9 +130,10 @@ class Lane:
         """Something was fetched."""
         self._wake.set()
 
-    def interrupted(self) -> None:
+    def interrupted(self, *, out_of_range: bool) -> None:
         """Reads on from where it is, after ``Intake.interrupted``."""
         self._interrupted = True
+        self._out_of_range = self._out_of_range or out_of_range
         self._reading = False
         self._wake.set()
 
@@ -214,8 +217,9 @@ class Lane:
     async def _begin(self, intake: StageIntake) -> None:
         """Has everything read from where this lane is; again when something was thrown away meanwhile."""
         consumer = self._owner.consumer
-        first, last = await consumer.bounds(self.partitions)
-        self._check_bounds(intake, first, last)
+        if self._out_of_range:
+            self._check_bounds(intake, *await consumer.bounds(self.partitions))
+            self._out_of_range = False
         self._full.clear()
         self._interrupted = True
         while self._interrupted and not self._resting:

@@ -5,6 +5,8 @@ Faust's own path makes four asyncio tasks a message and begins where the broker 
 
 - ``_drain_messages``: what was fetched is handed over as it is, partition by partition;
 - ``seek_to_committed``: at an assignment nothing is read until the worker says from where (``Consumer.begin``);
+- ``_create_worker_consumer``: requests of one connection are answered in turn, so that a long wait for records holds up all
+  else that is asked;
 - ``verify_event_path``: Faust looks there for messages that no agent takes; here no agent takes any.
 
 Rules:
@@ -12,7 +14,7 @@ Rules:
 2. A position that Kafka does not have is told to the worker; Kafka never chooses one (auto_offset_reset none).
 3. What is committed to the broker is for lag monitors. That it fails stops nothing.
 
-None of the three methods is public: tests/contract/test_transport.py holds them to the pinned releases.
+None of these methods is public: tests/contract/test_transport.py holds them to the pinned releases.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+import aiokafka
 import structlog
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -29,7 +32,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from msgspec import Struct
 
-FETCH_WAIT_S = 1.0
+TURN_S = 0.3
+"""how long one round waits for something fetched; a partition begun meanwhile is in the next round"""
+FETCH_WAIT_MS = 300
+"""how long the broker waits for the first record"""
 
 _log = structlog.get_logger("plumbline.worker")
 
@@ -54,10 +60,19 @@ class Intake(Protocol):
         """Records (aiokafka's ConsumerRecord) in order of their offsets, and what is known of all partitions."""
         ...
 
-    def interrupted(self, partitions: Collection[TP]) -> None:
-        """Something of these partitions was fetched and thrown away, or Kafka does not have what was asked for. They are
-        paused, and to be begun again."""
+    def interrupted(self, partitions: Collection[TP], *, out_of_range: bool = False) -> None:
+        """Something of these partitions was fetched and thrown away, or (``out_of_range``) Kafka does not have what was
+        asked for. They are paused, and to be begun again."""
         ...
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Where Faust keeps aiokafka's consumer."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
 
 
 class Consumer(driver.Consumer):
@@ -76,6 +91,9 @@ class Consumer(driver.Consumer):
         intake: Intake = self.app.intake  # type: ignore[attr-defined]
         return intake
 
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             while not (self.should_stop or fetcher.should_stop):
@@ -84,7 +102,7 @@ class Consumer(driver.Consumer):
                     continue
                 if not self._get_active_partitions():
                     self._resumed.clear()
-                    await self.wait(self._resumed, timeout=FETCH_WAIT_S)  # type: ignore[arg-type]
+                    await self.wait(self._resumed, timeout=TURN_S)  # type: ignore[arg-type]
                     continue
                 await self._drain_once()
         except self.consumer_stopped_errors:
@@ -97,14 +115,16 @@ class Consumer(driver.Consumer):
     async def _drain_once(self) -> None:
         generation = self.app.consumer_generation_id
         begun = dict(self._begun_times)
+        # A copy: aiokafka looks at it again while it waits, and a partition that is begun meanwhile has to wait.
+        active = set(self._get_active_partitions())
         try:
-            records, _ = await self._wait_next_records(timeout=FETCH_WAIT_S)
+            records = await self._getmany(active_partitions=active, timeout=TURN_S)
         except NoOffsetForPartitionError:
             return  # left over from before the partition was begun
         except OffsetOutOfRangeError as error:
-            self._interrupt([TP(*tp) for tp in error.args[0]])
+            self._interrupt([TP(*tp) for tp in error.args[0]], out_of_range=True)
             return
-        if records is None or self.should_stop:
+        if self.should_stop:
             return
         found = {TP(*tp): batch for tp, batch in records.items()}
         if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -127,10 +147,10 @@ class Consumer(driver.Consumer):
         ever be begun if all that came meanwhile were thrown away."""
         return tp in self._begun_at and batch[0].offset <= self._begun_at[tp]
 
-    def _interrupt(self, partitions: Collection[TP]) -> None:
+    def _interrupt(self, partitions: Collection[TP], *, out_of_range: bool = False) -> None:
         if partitions:
             self.pause_partitions(partitions)
-            self.intake.interrupted(partitions)
+            self.intake.interrupted(partitions, out_of_range=out_of_range)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Holds everything still and tells the worker what it has; it calls ``begin`` when it knows the positions."""

@@ -205,7 +205,6 @@ class Worker:
     async def revoked(self) -> None:
         """The group shares its partitions out anew: nothing is begun until it has."""
         await asyncio.gather(*(lane.rest() for lane, _ in self._lanes.values()))
-        await self._note_offsets()
 
     def fetched(self, records: Mapping[TP, Sequence[Any]], looks: Mapping[TP, Look]) -> None:
         for lane, _ in self._lanes.values():
@@ -218,10 +217,10 @@ class Worker:
             if any(tp in records for tp in lane.partitions):
                 lane.go_on()
 
-    def interrupted(self, partitions: Collection[TP]) -> None:
+    def interrupted(self, partitions: Collection[TP], *, out_of_range: bool = False) -> None:
         for lane, _ in self._lanes.values():
             if any(tp in partitions for tp in lane.partitions):
-                lane.interrupted()
+                lane.interrupted(out_of_range=out_of_range)
 
     # The life of a worker
 
@@ -297,6 +296,8 @@ class Worker:
         assert self._member is not None  # noqa: S101
         await self.revoked()
         if self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._note_offsets(), LAST_ROUND_S)
             # What waits longer stays in the lists, and is published by whoever owns the partition next.
             with suppress(TimeoutError, KafkaError, OSError, PlumblineError):
                 await asyncio.wait_for(self._relay.round(), LAST_ROUND_S)
