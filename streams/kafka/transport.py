@@ -83,8 +83,6 @@ class Consumer(driver.Consumer):
         self._resumed = asyncio.Event()
         self._begun_times: Counter[TP] = Counter()
         """how often each partition was begun: tells what was fetched before from what was fetched after"""
-        self._begun_at: dict[TP, int] = {}
-        """the offset that reading was begun at; not there while a partition is being begun"""
 
     @property
     def intake(self) -> Intake:
@@ -130,22 +128,13 @@ class Consumer(driver.Consumer):
         if not self.flow_active or self.app.consumer_generation_id != generation:
             self._interrupt(list(found))
             return
-        gaps = [
-            tp
-            for tp, batch in found.items()
-            if self._begun_times[tp] != begun.get(tp, 0) and not self._follows(tp, batch)
-        ]
-        self._interrupt(gaps)
+        # A partition that was begun meanwhile: what came may be from before or from after.
+        strayed = [tp for tp in found if self._begun_times[tp] != begun.get(tp, 0)]
+        self._interrupt(strayed)
         self.intake.fetched(
-            {tp: batch for tp, batch in found.items() if tp not in gaps},
+            {tp: batch for tp, batch in found.items() if tp not in strayed},
             self._looks(self._get_active_partitions()),
         )
-
-    def _follows(self, tp: TP, batch: Sequence[Any]) -> bool:
-        """Whether the batch of a partition that was begun while it was on its way leaves nothing out: it is from after
-        that, or from before and reaches back far enough. With a backlog one fetch follows the other, and nothing would
-        ever be begun if all that came meanwhile were thrown away."""
-        return tp in self._begun_at and batch[0].offset <= self._begun_at[tp]
 
     def _interrupt(self, partitions: Collection[TP], *, out_of_range: bool = False) -> None:
         if partitions:
@@ -169,12 +158,9 @@ class Consumer(driver.Consumer):
         if not mine:
             return
         self.pause_partitions(mine)
-        for tp in mine:
-            self._begun_at.pop(tp, None)
         self._begun_times.update(mine.keys())
         await self.seek_wait(mine)
         self._begun_times.update(mine.keys())
-        self._begun_at.update(mine)
         self.resume_partitions(mine)
         self._resumed.set()
 
