@@ -16,8 +16,8 @@ from bench.stream.services import running_services
 LATENCY = "latency"
 FULL_PLAN = Plan(busy_s=16.0, probes=400, probes_a_second=10)
 QUICK_PLAN = Plan(busy_s=4.0, probes=20, probes_a_second=5)
-FULL = Size(long=400_000, short=40_000, rounds=3)
-QUICK = Size(long=30_000, short=5_000, rounds=1)
+FULL = Size(long=400_000, short=20_000, rounds=3)
+QUICK = Size(long=30_000, short=3_000, rounds=1)
 
 
 @click.command()

@@ -22,7 +22,7 @@ import msgspec
 from bench.stream.job import ROOT, Job
 from bench.stream.meter import Mark
 
-LIMIT_S = 150.0
+LIMIT_S = 300.0
 """for one arm"""
 END_S = 20.0
 """for a process to end in order"""
