@@ -2,6 +2,7 @@
 
 Rules:
 1. One drift alert an episode and segment, and one when it ends. Findings are notices: shown, never paged.
+   ``unsteady baseline`` of a part is not told while the whole drifts: that alert has said it.
 2. Ids follow from signal, segment, state and number, so a replay gives the same.
 3. Market-wide: at least MARKET_PARTS segments of ``all`` moved the same way by ALIKE of its relative change, and they hold
    MARKET_SHARE of what was seen. Told once an episode of ``all``.
@@ -23,6 +24,7 @@ from schemas.alerts import DriftAlert, Interval, Notice, alert_id, moment
 ALIKE = 0.5
 MARKET_SHARE = 0.8
 MARKET_PARTS = 3
+UNSTEADY = "unsteady baseline"
 
 Alerts = list[DriftAlert | Notice]
 _NOT_KNOWN = Interval(estimate=0.0, low=0.0, high=1.0, n=0)
@@ -72,6 +74,8 @@ def judge(speaker: Speaker, state: SegmentedState, name: str, change: Change, at
     """What follows from one change of segment ``name``."""
     segment = state.segments[name]
     if change.kind == "noticed":
+        if change.finding == UNSTEADY and name != ALL and state.segments[ALL].drifting:
+            return []  # the whole's alert has said so
         case = case_of(state, name, at, change.facts)
         return [
             notice(speaker, segment, name, change.finding, at, speaker.words_noticed(change.finding, case))

@@ -8,18 +8,17 @@ What counts:
    creation earlier, never a second observation.
 3. The share may rise, in all or by rep, each observation judged against its own rep's baseline: one rep joins who always
    hedges is mix, a notice, and no drift.
-4. A sentence that stands in the notes of nearly every opportunity word for word is a template: TEMPLATE_SEEN of the
-   last TEMPLATE_OF. What hedges by it alone does not hedge; a notice says so.
+4. A phrase that stands in nearly every note is a template's: TEMPLATE_SEEN of the last TEMPLATE_OF notes, each of another
+   account, told as they are written (``note``). An opportunity that hedges by it alone does not hedge, from then until
+   the last of these notes has been told; a notice says so.
 5. Left edge: opportunities of the first four weeks of recording are counted out (``settling``), and those that were older
    than SETTLING when first heard of (``left_truncated``).
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -52,22 +51,21 @@ from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
 HEDGED = "hedged"
+NOTE = "note"
+"""One note, whether it hedges about fit, in which phrases."""
 SEEN = "stage_change_seen"
 APART = {"timing": "hedged_timing", "price": "hedged_price"}
 SETTLING = 14 * DAY
-TEMPLATE_SEEN, TEMPLATE_OF = 6, 8
+TEMPLATE_SEEN, TEMPLATE_OF = 10, 12
+MAX_TEMPLATES = 16
 MAX_PHRASES = 3
 _TELL = "tell"
-_WORD = re.compile(r"\w+")
-_AROUND, _NEAR = 80, 3
-"""Characters that are looked at around a hedge, and words of them that go into its mark."""
 
 
 class HedgedOpening(Opening, array_like=True):
-    """``phrases`` about fit, ``marks`` of the places in which they stood, ``apart``: other things that were hedged about."""
+    """``phrases`` about fit; ``apart``: other things that were hedged about."""
 
     phrases: list[str] = field(default_factory=list)
-    marks: list[int] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
 
 
@@ -78,10 +76,11 @@ class Memory(Struct, array_like=True):
 
 
 class Shared(Struct, array_like=True):
-    """The marks of the newest observations, those that a template puts there, and the phrase of one not yet told."""
+    """The accounts of the newest notes with the phrases in them; the phrases that a template puts there, with the time until
+    which they are not the seller's (Unix seconds); one that is not yet told."""
 
-    recent: list[list[int]] = []
-    templates: list[int] = []
+    notes: list[tuple[str, list[str]]] = []
+    templates: dict[str, float] = {}
     untold: str = ""
 
 
@@ -95,7 +94,7 @@ class HedgedLanguage(SegmentedSignal):
     memory: type[Struct] | None = Memory
 
     measures: ClassVar[Mapping[str, Values]] = dict.fromkeys(
-        (HEDGED, SEEN, *APART.values(), "left_truncated", "too_many_open"), SHARE
+        (HEDGED, NOTE, SEEN, *APART.values(), "left_truncated", "too_many_open"), SHARE
     )
     left_out: ClassVar[frozenset[str]] = frozenset({*APART.values(), "left_truncated", "too_many_open"})
     recorded_by: ClassVar[Mapping[str, str]] = {HEDGED: SEEN}
@@ -149,7 +148,6 @@ class HedgedLanguage(SegmentedSignal):
             segments={"rep": rep},
             stratum=rep,
             phrases=["not our typical buyer"] if value else [],
-            tokens=[number] if value else [],
         )
 
     # The account half.
@@ -175,7 +173,8 @@ class HedgedLanguage(SegmentedSignal):
                 output.observe(opening, at=at, began=at, value=1.0, segments=segments)
             return
         if change.note:
-            _read(opening, change.note, facts.icp(at).hedging)
+            phrases = _read(opening, change.note, facts.icp(at).hedging)
+            output.observe(NOTE, at=at, began=at, value=float(bool(phrases)), segments={}, phrases=phrases)
         self._tell(facts, facts.now, output)
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None:
@@ -193,7 +192,6 @@ class HedgedLanguage(SegmentedSignal):
                 segments=segments,
                 stratum=opening.rep,
                 phrases=opening.phrases,
-                tokens=opening.marks,
             )
             if not opening.phrases:
                 for about in opening.apart:
@@ -207,17 +205,28 @@ class HedgedLanguage(SegmentedSignal):
 
     def read(self, state: SegmentedState, observation: Observation) -> str | Sequence[Observation]:
         shared: Shared = state.shared
-        shared.recent.append(list(dict.fromkeys(observation.tokens[:MAX_PHRASES])))
-        del shared.recent[:-TEMPLATE_OF]
-        seen = Counter(mark for marks in shared.recent for mark in marks)
-        shared.templates = [mark for mark in shared.templates if seen[mark]]
-        for mark in observation.tokens[:MAX_PHRASES]:
-            if seen[mark] >= TEMPLATE_SEEN and mark not in shared.templates:
-                shared.templates.append(mark)
-                shared.untold = shared.untold or next(iter(observation.phrases), "the same words")
-        if observation.tokens and all(mark in shared.templates for mark in observation.tokens):
+        phrases = observation.phrases[:MAX_PHRASES]
+        if observation.measure == NOTE:
+            self._look_for_templates(shared, observation.account, phrases, observation.at)
+            return ()
+        if phrases and all(shared.templates.get(phrase, -1.0) >= observation.at for phrase in phrases):
             return (msgspec.structs.replace(observation, value=0.0, phrases=[]),)
         return (observation,)
+
+    def _look_for_templates(self, shared: Shared, account: str, phrases: list[str], at: float) -> None:
+        shared.notes = [note for note in shared.notes if note[0] != account][1 - TEMPLATE_OF :]
+        shared.notes.append((account, phrases))
+        seen = Counter(phrase for _, each in shared.notes for phrase in dict.fromkeys(each))
+        for phrase in phrases:
+            known = phrase in shared.templates
+            if seen[phrase] >= TEMPLATE_SEEN and (known or len(shared.templates) < MAX_TEMPLATES):
+                if shared.templates.get(phrase, -1.0) < at:
+                    shared.untold = phrase
+                # What was written until now is told by then.
+                shared.templates[phrase] = at + self._settling_s + self._bursts.longest_s
+        for phrase, until in [*shared.templates.items()]:
+            if until < at:
+                del shared.templates[phrase]
 
     def remarks(self, state: SegmentedState, observation: Observation) -> Sequence[Notice]:
         shared: Shared = state.shared
@@ -225,12 +234,12 @@ class HedgedLanguage(SegmentedSignal):
             return ()
         words = Words(
             what=(
-                f"One sentence stands word for word in the notes of {TEMPLATE_SEEN} of the last {TEMPLATE_OF} new "
-                f"opportunities: “{shared.untold}”."
+                f"The same words stand in {TEMPLATE_SEEN} of the last {TEMPLATE_OF} notes of new opportunities, each of "
+                f"another account: “{shared.untold}”."
             ),
             means=(
                 "A template or an import puts it there, not the seller, so it is not counted as hedging. It is a matter of data "
-                "health: take the sentence out of the template, or notes say nothing any more."
+                "health: take the words out of the template, or notes say less and less."
             ),
         )
         shared.untold = ""
@@ -270,25 +279,13 @@ class HedgedLanguage(SegmentedSignal):
         return super().words_noticed(finding, case)
 
 
-def _read(opening: HedgedOpening, note: str, own: Mapping[Any, Sequence[str]]) -> None:
+def _read(opening: HedgedOpening, note: str, own: Mapping[Any, Sequence[str]]) -> list[str]:
+    """Keeps what the note hedges about; the phrases about fit."""
     hedges = hedges_in(note, own)
-    for phrase in phrases_of(hedges, "fit"):
-        if phrase not in opening.phrases:
-            opening.phrases.append(phrase)
-    del opening.phrases[MAX_PHRASES:]
     for hedge in hedges:
-        if hedge.about != "fit":
-            if hedge.about not in opening.apart:
-                opening.apart.append(hedge.about)
-        elif len(opening.marks) < MAX_PHRASES:
-            mark = _place_mark(note, hedge.start, hedge.end)
-            if mark not in opening.marks:
-                opening.marks.append(mark)
-
-
-def _place_mark(note: str, start: int, end: int) -> int:
-    """A digest of the hedge with the words next to it: the same wherever a template puts it."""
-    before = _WORD.findall(note[max(0, start - _AROUND) : start])[-_NEAR:]
-    after = _WORD.findall(note[end : end + _AROUND])[:_NEAR]
-    words = " ".join([*before, *_WORD.findall(note[start:end]), *after]).casefold()
-    return int.from_bytes(blake2b(words.encode(), digest_size=6).digest())
+        if hedge.about != "fit" and hedge.about not in opening.apart:
+            opening.apart.append(hedge.about)
+    phrases = [*phrases_of(hedges, "fit")][:MAX_PHRASES]
+    opening.phrases += [phrase for phrase in phrases if phrase not in opening.phrases]
+    del opening.phrases[MAX_PHRASES:]
+    return phrases

@@ -17,7 +17,7 @@ HEDGE = "Not exactly our typical buyer, but the champion is strong"
 
 
 def told(*events: Any) -> list[Observation]:
-    return [each for each in observe(SIGNAL, [events]) if each.measure != "stage_change_seen"]
+    return [each for each in observe(SIGNAL, [events]) if each.measure not in ("stage_change_seen", "note")]
 
 
 def note(at: float, text: str, **data: Any) -> Any:
@@ -29,13 +29,12 @@ def test_any_note_of_the_first_fourteen_days_hedges() -> None:
     assert (one.measure, one.value, one.began, one.at) == ("hedged", 1.0, T0, T0 + 14 * DAY)
     assert one.segments == {"rep": "anna"}
     assert one.stratum == "anna"
-    assert len(one.phrases) == 1
-    assert len(one.tokens) == 1
+    assert one.phrases == ["not exactly our typical buyer"]
 
 
 def test_a_later_note_is_not_read() -> None:
     (one,) = told(note(T0, "Intro call"), note(T0 + 15 * DAY, HEDGE))
-    assert (one.value, one.phrases, one.tokens) == (0.0, [], [])
+    assert (one.value, one.phrases) == (0.0, [])
 
 
 def test_closing_tells_it_earlier_with_what_was_said_then() -> None:
@@ -69,18 +68,15 @@ def test_quotes_negations_and_other_hedges_are_not_about_fit(text: str, apart: l
 def test_the_note_itself_does_not_travel() -> None:
     text = f"{HEDGE}. Call Jane Roe, jane.roe@customer.example, +1 555 0100, about the Phoenix project."
     (one,) = told(note(T0, text))
-    travels = " ".join([*one.phrases, *map(str, one.tokens), *one.segments.values(), one.stratum])
+    travels = " ".join([*one.phrases, *one.segments.values(), one.stratum])
     for secret in ("Jane", "Roe", "customer", "555", "Phoenix", "champion is"):
         assert secret.casefold() not in travels.casefold()
 
 
-def test_the_same_sentence_has_the_same_mark_in_any_note() -> None:
-    first, second = (
-        told(note(T0, before + HEDGE + after)) for before, after in (("", ""), ("Hi all. ", " x y z"))
-    )
-    (third,) = told(note(T0, "After a long talk this is not exactly our typical buyer, yet I like them"))
-    assert first[0].tokens != third.tokens
-    assert len({*first[0].tokens} & {*second[0].tokens}) <= 1
+def test_each_note_that_is_read_is_told_at_once_with_its_phrases() -> None:
+    events = [note(T0, "Intro"), note(T0 + DAY, HEDGE), note(T0 + 15 * DAY, HEDGE)]
+    notes = [each for each in observe(SIGNAL, [events]) if each.measure == "note"]
+    assert [(each.at, each.value, len(each.phrases)) for each in notes] == [(T0, 0.0, 0), (T0 + DAY, 1.0, 1)]
 
 
 def test_what_travels_is_bounded() -> None:
@@ -92,7 +88,7 @@ def test_what_travels_is_bounded() -> None:
     account.wait(T0 + 90 * DAY)
     for each in account.effects.observations:
         assert len(each.phrases) <= MAX_PHRASES
-        assert len(each.tokens) <= MAX_PHRASES
+        assert each.tokens == []
 
 
 def test_opportunities_of_one_burst_are_one_and_any_of_them_hedges() -> None:
@@ -112,6 +108,8 @@ def test_memory_outlives_the_process() -> None:
     account.wait(T0 + 30 * DAY)
     assert [(each.measure, each.value) for each in account.effects.observations] == [
         ("stage_change_seen", 1.0),
+        ("note", 1.0),
+        ("note", 0.0),
         ("hedged", 1.0),
     ]
 

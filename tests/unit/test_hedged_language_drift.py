@@ -43,11 +43,12 @@ def writing(
     seed: int = 1,
     flows: Any = REPS,
     template: Callable[[float], bool] = lambda day: False,
+    text: str = TEMPLATE,
 ) -> list[Observation]:
     def make(rep: str, day: float, random: np.random.Generator) -> Mapping[str, Any]:
         hedges = random.random() < share(rep, day)
         notes = [str(random.choice(PLAIN)), str(random.choice(HEDGES if hedges else PLAIN))]
-        return {"notes": [TEMPLATE * template(day) + note for note in notes]}
+        return {"notes": [text * template(day + n) + note for n, note in enumerate(notes)]}
 
     return observe(SIGNAL, team(days=days, reps=flows, make=make, seed=seed))
 
@@ -81,9 +82,12 @@ def test_a_rep_who_joins_and_always_hedges_is_mix(seed: int) -> None:
     assert SIGNAL.verdicts(state)[0].finding == "mix"
 
 
+@pytest.mark.parametrize("text", [TEMPLATE, "Not our typical buyer? "])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_template_in_every_note_is_data_health(seed: int) -> None:
-    observations = writing(lambda *_: 0.1, template=lambda day: day > 200, days=300, seed=seed)
+def test_a_template_in_every_note_is_data_health(seed: int, text: str) -> None:
+    observations = writing(
+        lambda *_: 0.1, template=lambda day: 200 < day < 260, text=text, days=330, seed=seed
+    )
     _, alerts = judge(SIGNAL, observations)
     assert said(alerts) == [("all", "template")]
 
