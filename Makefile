@@ -16,7 +16,7 @@ INSTALLED_TEST := .venv/installed-test-$(HERE)
 INSTALLED_BENCH := .venv-bench/installed-$(HERE)
 WHAT_TO_INSTALL := pyproject.toml constraints.txt setup/environment
 
-.PHONY: help run test services lint format typecheck bench bench-detection bench-stream pins clean
+.PHONY: help run test services lint format typecheck bench bench-detection bench-stream bench-scenarios pins clean
 
 help:
 	@echo "make run        start the service on sample data"
@@ -25,8 +25,9 @@ help:
 	@echo "make format     format and fix what can be fixed"
 	@echo "make typecheck  check the types"
 	@echo "make bench      measure, and write the results to docs/performance.md"
+	@echo "make bench-scenarios  replay every simulated scenario; results to docs/detection.md"
 	@echo "make bench-stream  measure the distributed mode and its peers; results to docs/performance.md"
-	@echo "make bench-detection  measure the change detectors, into docs/detection.md (20 minutes; ARGS=--quick: 2)"
+	@echo "make bench-detection  measure the change detectors, into docs/detection.md (about 15 minutes; ARGS=--quick: 1)"
 	@echo "make pins       resolve constraints.txt anew"
 	@echo "make clean      remove the environment, caches and sample data"
 
@@ -67,6 +68,9 @@ typecheck: $(INSTALLED_TEST)
 
 bench: $(INSTALLED_TEST)
 	$(BIN)/python -m bench $(ARGS)
+
+bench-scenarios: $(INSTALLED_TEST)
+	$(BIN)/python -m bench.scenarios --write docs/detection.md $(ARGS)
 
 bench-stream: $(INSTALLED_BENCH) services
 	.venv-bench/bin/python -m bench.stream --write docs/performance.md $(ARGS)

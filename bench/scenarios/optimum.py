@@ -1,0 +1,121 @@
+"""How soon a change could have been found from the same observations: the Shiryaev-Roberts procedure that knows all.
+
+It is told the same observations as the signal, in the order in which they matured, and only those of the segment in
+which something was planted. It knows when the change begins, and both distributions: those of the value before and
+after, within each measure, stratum and tenth of exposure, counted over all seeds. Its threshold is that of one monitor
+of the installation: false alarms a year, over the monitors, at the observed flow. Among procedures with that run length
+none has a smaller delay on average (Pollak and Tartakovsky, Theory Probab. Appl. 53, 2009: exactly optimal for its
+stationary delay; from a change at the first observation on it is a few observations from the best), so a signal, which
+must learn both, can't be faster but by luck. What a signal loses by its choice of observation is not in it.
+
+A signal that asks for two things together is as slow as the slower one: the optimum is the later of the two.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.scenarios.rounds import Run, Told
+from detectors.catalogue import SIGNALS
+from detectors.sequential.contract import threshold
+from schemas.settings import Settings
+
+JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "plg.conversion_gap": (("paid_given_activated",),),
+    "slg.hedged_language": (("hedged",),),
+    "slg.off_profile_pipeline": (("off_profile",),),
+}
+"""signal -> what it asks for together, each by the measures that tell of it; a signal that is not here is judged by all"""
+
+Key = tuple[str, str, int]
+
+
+class Optimum:
+    """For one signal, from the runs of one scenario."""
+
+    def __init__(self, signal: str, runs: Sequence[Run]) -> None:
+        self._signal = signal
+        self._runs = runs
+        settings = Settings().drift
+        self._budget = settings.false_alarms_per_year
+        self._monitors = settings.max_segments * len(SIGNALS)
+        everything = tuple(sorted({each.measure for run in runs for each in self._of(run, None)}))
+        self._parts = JUDGED.get(signal, (everything,))
+
+    def delays(self) -> list[float]:
+        """Days from the change to the alarm, by run; infinite where there was none."""
+        by_part = [self._delays_of(part) for part in self._parts]
+        return [max(each) for each in zip(*by_part, strict=True)]
+
+    def _of(self, run: Run, part: Sequence[str] | None) -> list[Told]:
+        return [
+            each
+            for each in run.told
+            if each.signal == self._signal and each.inside and (part is None or each.measure in part)
+        ]
+
+    def _delays_of(self, part: Sequence[str]) -> list[float]:
+        told = [self._of(run, part) for run in self._runs]
+        flat = [each for run in told for each in run]
+        if not flat:
+            return [math.inf] * len(self._runs)
+        exposures = _tenths([each.exposure for each in flat])
+        values = sorted({each.value for each in flat})
+        bounds = values[1:]
+        if len(values) > 12:
+            bounds = _tenths([each.value for each in flat if each.began < 0] or values)
+
+        def place(each: Told) -> tuple[Key, int]:
+            exposure = bisect_right(exposures, each.exposure)
+            return (each.measure, each.stratum, exposure), bisect_right(bounds, each.value)
+
+        ramp = max(run.ramp_days for run in self._runs)
+        before: Counter[tuple[Key, int]] = Counter(place(each) for each in flat if each.began < 0)
+        after: Counter[tuple[Key, int]] = Counter(place(each) for each in flat if each.began >= ramp)
+        ratios = self._ratios(before, after, len(bounds) + 1)
+        mature = [each for each in flat if each.day < 0]
+        days = -min((each.day for each in mature), default=-1.0) * len(self._runs)
+        limit = threshold(
+            units_per_day=max(len(mature) / days, 1e-6),
+            false_alarms_per_year=self._budget,
+            monitors=self._monitors,
+        )
+        found = []
+        for run in told:
+            evidence, delay = 0.0, math.inf
+            for each in sorted((each for each in run if each.began >= 0), key=lambda each: each.day):
+                evidence = (1.0 + evidence) * ratios.get(place(each), 1.0)
+                if evidence >= limit:
+                    delay = each.day
+                    break
+            found.append(delay)
+        return found
+
+    def _ratios(
+        self, before: Counter[tuple[Key, int]], after: Counter[tuple[Key, int]], bins: int
+    ) -> dict[tuple[Key, int], float]:
+        """Likelihood ratios, each count with half an observation more (Jeffreys); 1 where one side was not seen."""
+        totals_before: Counter[Key] = Counter()
+        totals_after: Counter[Key] = Counter()
+        for (key, _), count in before.items():
+            totals_before[key] += count
+        for (key, _), count in after.items():
+            totals_after[key] += count
+        found = {}
+        for key in totals_before.keys() & totals_after.keys():
+            for at in range(bins):
+                then = (before[key, at] + 0.5) / (totals_before[key] + 0.5 * bins)
+                now = (after[key, at] + 0.5) / (totals_after[key] + 0.5 * bins)
+                found[key, at] = now / then
+        return found
+
+
+def _tenths(numbers: Sequence[float]) -> list[float]:
+    """The bounds of the tenths, fewer where numbers are equal."""
+    bounds: list[float] = np.unique(np.quantile(numbers, np.linspace(0.1, 0.9, 9))).tolist()
+    return bounds
