@@ -6,6 +6,7 @@ tests/contract/ runs the conformance checks of detectors/checks.py over both tab
 from __future__ import annotations
 
 from detectors.sequential.bernoulli_mixture import BernoulliMixture
+from detectors.sequential.cohort_excess import CohortExcess
 from detectors.sequential.cohort_hazard import CohortHazard
 from detectors.sequential.conjunction import Conjunction
 from detectors.sequential.contract import Detector
@@ -15,14 +16,18 @@ from detectors.sequential.exposure_mixture import ExposureMixture
 from detectors.sequential.river_detector import RiverDetector
 from detectors.sequential.taxonomy_mixture import TaxonomyMixture
 from detectors.sequential.trend_mixture import TrendMixture
+from detectors.signals.clg_churn_cohorts import ChurnCohorts
 from detectors.signals.contract import Signal
+from detectors.signals.plg_adoption_breadth import AdoptionBreadth
 from detectors.signals.plg_conversion_gap import ConversionGap
+from detectors.signals.plg_ticket_comprehension import TicketComprehension
 from detectors.signals.slg_hedged_language import HedgedLanguage
 from detectors.signals.slg_off_profile_pipeline import OffProfilePipeline
 from schemas.settings import DriftSettings
 
 DETECTORS: dict[str, type[Detector]] = {
     "bernoulli_mixture": BernoulliMixture,
+    "cohort_excess": CohortExcess,
     "cohort_hazard": CohortHazard,
     "conjunction": Conjunction,
     "decile_mixture": DecileMixture,
@@ -34,9 +39,12 @@ DETECTORS: dict[str, type[Detector]] = {
 }
 
 SIGNALS: dict[str, type[Signal]] = {
+    AdoptionBreadth.name: AdoptionBreadth,
+    ChurnCohorts.name: ChurnCohorts,
     ConversionGap.name: ConversionGap,
     HedgedLanguage.name: HedgedLanguage,
     OffProfilePipeline.name: OffProfilePipeline,
+    TicketComprehension.name: TicketComprehension,
 }
 
 

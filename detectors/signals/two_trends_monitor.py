@@ -1,0 +1,345 @@
+"""Watches two numbers in one segment that mean something only when both move: breadth up and depth down, say.
+
+Its own rules (all monitors': monitor.py):
+1. Learning takes one stretch in which neither number moves, and freezes their deciles by stratum. From then on a value is
+   its rank among the deciles of its own stratum, so a shift between strata (younger accounts, larger ones) moves nothing.
+2. The statistic is the smaller of two rank e-detectors' (sequential/trend_mixture.py, conjunction.py), both in days: each
+   divided by its own observations a day. While one of the two holds, there is no more than the promised false alarms.
+   The weekly dispersion of each baseline widens its detector.
+3. One trend alone is a notice, for signals that want one (``alone``).
+4. A drift has ended when the last weeks of one of the two are back: the 95 % interval of their mean reaches the baseline's
+   mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from detectors.sequential.conjunction import Conjunction, Of
+from detectors.sequential.table_mixture import TableState
+from detectors.sequential.trend_mixture import TrendMixture
+from detectors.signals.contract import Point, VerdictState
+from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.two_trends_state import (
+    Detection,
+    Drift,
+    Recovery,
+    TwoTrendsState,
+    Watch,
+    added,
+    drop_before,
+    freeze,
+    learn,
+    level,
+    new_week,
+    rank_of,
+    stretch_of,
+    sums_since,
+    unsteady,
+)
+from detectors.signals.weeks import flow_per_day, week_of, week_start
+from schemas.alerts import Interval
+from schemas.duration import DAY, WEEK
+from schemas.observations import Observation
+
+RECENT_WEEKS = 8
+FEWEST_TO_END = 30
+QUIET_AGAIN = 0.01
+"""Share of the threshold below which a trend that was noticed alone may be noticed anew."""
+
+
+class Trend(Struct, frozen=True):
+    """``least``: observations that a baseline of it needs, at least."""
+
+    measure: str
+    way: Literal["rise", "fall"]
+    least: int
+
+
+class Alone(Struct, frozen=True):
+    """One trend moved and the other did not: its measure, its level before and now, and since when (Unix seconds)."""
+
+    measure: str
+    before: Interval
+    now: Interval
+    since: float
+
+
+class TwoTrendsMonitor:
+    """A TwoTrendsState at work. ``alone``: the finding's name where one of the two moves by itself; empty: no word."""
+
+    def __init__(
+        self,
+        promise: Promise,
+        trends: tuple[Trend, Trend],
+        *,
+        alone: str = "",
+        stored: TwoTrendsState | None = None,
+    ) -> None:
+        self._promise = promise
+        self._trends = trends
+        self._alone = alone
+        self.stored = stored if stored is not None else TwoTrendsState()
+        # Detectors hold parameters only: they follow from the state and are never stored.
+        self._detector: Conjunction | None = None
+
+    def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
+        """A value of one of the two measures, in its stratum; its date is ``began``."""
+        state, began, value = self.stored, observation.began, observation.value
+        which = 0 if observation.measure == self._trends[0].measure else 1
+        first_of_week = not state.weeks or began >= state.weeks[-1].start + WEEK
+        # What is older than the history reaches is counted in a week that nobody keeps.
+        week = week_of(state.weeks, began, new_week) or new_week(began)
+        week.sums[which] = added(week.sums[which], value)
+        if which == 0:
+            week.n += 1
+            state.n += 1
+        state.newest = max(state.newest, began)
+        watch = state.watch
+        if watch is None:
+            return self._learn(which, observation, may_freeze)
+        if first_of_week:
+            self._begin_week(watch)
+        rank = rank_of(watch.baselines[which].edges, observation.stratum, value)
+        detector = self._for(watch)
+        detector.update(watch.detection, Of(which, float(rank)), began)
+        statistic = week.statistic = detector.statistic(watch.detection)
+        if state.drift is not None:
+            return self._await_end(watch, state.drift, observation.at) if first_of_week else NOTHING
+        if state.recovery is not None and observation.at - state.recovery.at > RESOLVED_DAYS * DAY:
+            state.recovery = None
+        if statistic >= watch.threshold:
+            return self._begin(watch)
+        return self._look_alone(watch) if self._alone else NOTHING
+
+    def weight(self, observation: Observation) -> float:
+        """How far out the value is, among the deciles of its stratum, in the direction of the drift: 0 to 1."""
+        which = 0 if observation.measure == self._trends[0].measure else 1
+        watch = self.stored.watch
+        if watch is None:
+            return 0.0
+        rank = rank_of(watch.baselines[which].edges, observation.stratum, observation.value) / 9
+        return rank if self._trends[which].way == "rise" else 1 - rank
+
+    def levels(self, which: int) -> tuple[Interval | None, Interval | None]:
+        """(baseline, since the drift began or ended or over the last weeks) of measure number ``which``: means."""
+        state = self.stored
+        before = level(state.watch.baselines[which].sums) if state.watch is not None else None
+        if not state.weeks:
+            return before, None
+        newest = state.weeks[-1].start
+        since = newest - (RECENT_WEEKS - 1) * WEEK if self.since is None else self.since
+        return before, level(sums_since(state.weeks, which, min(week_start(since + WEEK / 2), newest)))
+
+    @property
+    def phase(self) -> VerdictState:
+        state = self.stored
+        if state.watch is None:
+            return "learning"
+        if state.drift is not None:
+            return "drifting"
+        return "watching" if state.recovery is None else "resolved"
+
+    @property
+    def episode(self) -> int:
+        return self.stored.episode
+
+    @property
+    def finding(self) -> str:
+        return self._alone if any(self.stored.alone) and self.stored.drift is None else ""
+
+    @property
+    def n(self) -> int:
+        return self.stored.n
+
+    @property
+    def newest(self) -> float:
+        return self.stored.newest
+
+    @property
+    def statistic(self) -> float:
+        watch = self.stored.watch
+        return self._for(watch).statistic(watch.detection) if watch is not None else 0.0
+
+    @property
+    def threshold(self) -> float:
+        return self.stored.watch.threshold if self.stored.watch is not None else 0.0
+
+    @property
+    def since(self) -> float | None:
+        state = self.stored
+        return state.drift.since if state.drift else state.recovery.since if state.recovery else None
+
+    @property
+    def since_margin_days(self) -> float | None:
+        return self.stored.drift.margin_days if self.stored.drift else None
+
+    @property
+    def before(self) -> Interval | None:
+        return self.levels(0)[0]
+
+    @property
+    def now(self) -> Interval | None:
+        return self.levels(0)[1]
+
+    @property
+    def mix_share(self) -> float | None:
+        """Strata are compared each with its own past: there is no mix in the statistic to split off."""
+        return None
+
+    @property
+    def history(self) -> list[Point]:
+        """Of the first measure."""
+        return [
+            Point(week.start, week.sums[0][0], week.sums[0][1], week.statistic) for week in self.stored.weeks
+        ]
+
+    @property
+    def has_enough(self) -> bool:
+        return not self._lacks()
+
+    @property
+    def missing(self) -> str:
+        if self.stored.watch is not None:
+            return ""
+        return ", ".join(self._lacks()) or "a stretch in which neither number moves"
+
+    def relearn(self) -> None:
+        kept = self.stored
+        self.stored = TwoTrendsState(
+            n=kept.n,
+            newest=kept.newest,
+            # From a Monday on, so that no week of the new stretch holds what was there before.
+            learn_from=week_start(kept.newest) + WEEK,
+            weeks=kept.weeks,
+            episode=kept.episode,
+        )
+        self._detector = None
+
+    def absorb(self, other: TwoTrendsMonitor) -> None:
+        state, more = self.stored, other.stored
+        state.n += more.n
+        state.newest = max(state.newest, more.newest)
+        if more.learn_from is not None:
+            state.learn_from = min(state.learn_from or more.learn_from, more.learn_from)
+        for which in (0, 1):
+            for stratum, kept in more.learned[which].items():
+                for began, value in kept.values:
+                    learn(state.learned[which], stratum, began, value)
+        for theirs in more.weeks:
+            week = week_of(state.weeks, theirs.start, new_week)
+            if week is not None:
+                week.n += theirs.n
+                week.sums = [
+                    (a[0] + b[0], a[1] + b[1], a[2] + b[2])
+                    for a, b in zip(week.sums, theirs.sums, strict=True)
+                ]
+
+    def _lacks(self) -> list[str]:
+        state, promise, lacks = self.stored, self._promise, []
+        stretch = stretch_of(state)
+        for which, trend in enumerate(self._trends):
+            n = sum(week.sums[which][0] for week in stretch)
+            if n < trend.least:
+                lacks.append(f"{n} of {trend.least} observations of {trend.measure.replace('_', ' ')}")
+        days = max(state.newest - state.learn_from, 0.0) / DAY if state.learn_from is not None else 0.0
+        if days < promise.min_baseline_days:
+            lacks.append(f"{int(days)} of {promise.min_baseline_days:g} days")
+        return lacks
+
+    def _learn(self, which: int, observation: Observation, may_freeze: bool) -> Sequence[Change]:
+        state = self.stored
+        if state.learn_from is None:
+            state.learn_from = observation.began
+        if observation.began < week_start(state.learn_from):
+            return NOTHING
+        learn(state.learned[which], observation.stratum, observation.began, observation.value)
+        if not may_freeze or self._lacks():
+            return NOTHING
+        stretch = stretch_of(state)
+        for number in (0, 1):
+            second_half = unsteady(stretch, number)
+            if second_half is not None:
+                drop_before(state, stretch[second_half].start)
+                return NOTHING
+        days = (state.newest - state.learn_from) / DAY
+        first, second = (freeze(state, number, stretch, days) for number in (0, 1))
+        if first is None or second is None:
+            return NOTHING
+        nothing_yet = Detection(TableState([]), TableState([]))
+        state.watch = Watch((first, second), nothing_yet, self._promise.threshold(1.0))
+        state.watch.detection = self._new_detection(state.watch)
+        state.learned = [{}, {}]
+        return (Change("frozen"),)
+
+    def _begin_week(self, watch: Watch) -> None:
+        """A flow that has grown means fewer days for each observation: the promise is by the year."""
+        flow = flow_per_day(self.stored.weeks, self.stored.newest)
+        if flow is not None:
+            growth = max(flow / watch.baselines[0].per_day, 1.0)
+            watch.threshold = max(watch.threshold, self._promise.threshold(1.0) * growth)
+
+    def _begin(self, watch: Watch) -> Sequence[Change]:
+        state = self.stored
+        parts = self._for(watch).parts
+        changes = [parts[0].change(watch.detection.first), parts[1].change(watch.detection.second)]
+        starts = [change.since for change in changes if change is not None]
+        apart = (max(starts) - min(starts)) / 2
+        state.drift = Drift(max(starts), (apart + WEEK / 2) / DAY)
+        state.recovery = None
+        state.episode += 1
+        return (Change("drifting"),)
+
+    def _await_end(self, watch: Watch, drift: Drift, at: float) -> Sequence[Change]:
+        state = self.stored
+        recent = max(state.newest - RECENT_WEEKS * WEEK, drift.since)
+        for which, trend in enumerate(self._trends):
+            before = level(watch.baselines[which].sums)
+            now = level(sums_since(state.weeks, which, week_start(recent) + WEEK))
+            if before is None or now is None or now.n < FEWEST_TO_END:
+                continue
+            back = now.low <= before.estimate if trend.way == "rise" else now.high >= before.estimate
+            if back:
+                state.drift, state.recovery = None, Recovery(at, week_start(recent) + WEEK)
+                watch.detection = self._new_detection(watch)
+                return (Change("resolved"),)
+        return NOTHING
+
+    def _look_alone(self, watch: Watch) -> Sequence[Change]:
+        state, conjunction = self.stored, self._for(watch)
+        for which, part in enumerate((watch.detection.first, watch.detection.second)):
+            statistic = conjunction.scales[which] * conjunction.parts[which].statistic(part)
+            if state.alone[which]:
+                state.alone[which] = statistic >= QUIET_AGAIN * watch.threshold
+            elif statistic >= watch.threshold:
+                change = conjunction.parts[which].change(part)
+                since = change.since if change is not None else state.newest
+                before = level(watch.baselines[which].sums)
+                now = level(sums_since(state.weeks, which, week_start(since)))
+                if before is not None and now is not None:
+                    state.alone[which] = True
+                    facts = Alone(self._trends[which].measure, before, now, since)
+                    return (Change("noticed", self._alone, facts),)
+        return NOTHING
+
+    def _new_detection(self, watch: Watch) -> Detection:
+        both = self._for(watch).new_state()
+        return Detection(both.first, both.second)
+
+    def _for(self, watch: Watch) -> Conjunction:
+        if self._detector is None:
+            baselines = watch.baselines
+            first, second = (
+                TrendMixture.from_baseline(
+                    [float(rank) for rank, count in enumerate(each.ranks) for _ in range(count)],
+                    direction=trend.way,
+                    dispersion=each.dispersion,
+                )
+                for each, trend in zip(baselines, self._trends, strict=True)
+            )
+            scales = (1 / baselines[0].per_day, 1 / baselines[1].per_day)
+            self._detector = Conjunction(first, second, scales=scales)
+        return self._detector

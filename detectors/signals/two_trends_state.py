@@ -1,0 +1,205 @@
+"""What the monitor of two trends keeps (two_trends_monitor.py), and what follows from it without a detector."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from detectors.sequential.conjunction import Both
+from detectors.sequential.dispersion import LARGEST, PRIOR_DEGREES
+from detectors.sequential.table_mixture import TableState
+from detectors.sequential.trend_mixture import SMALLEST_BASELINE
+from detectors.signals.weeks import Week, week_start
+from schemas.alerts import Interval
+
+MOST_LEARNED = 200
+"""Values of one measure and stratum that a baseline is made of: more are thinned out evenly in time."""
+OWN_EDGES = 20
+"""Values from which on a stratum has deciles of its own; one with fewer is judged by all values."""
+RANKS = 10
+UNSTEADY = 2.6
+"""Standard errors between the halves of a stretch from which on it is no baseline (1 %, two-sided)."""
+_Z = 1.96
+
+Sums = tuple[int, float, float]
+"""(observations, sum, sum of squares)"""
+
+
+class TrendWeek(Week, array_like=True):
+    """``n`` counts the first measure; ``sums`` of each measure."""
+
+    sums: list[Sums] = field(default_factory=lambda: [(0, 0.0, 0.0), (0, 0.0, 0.0)])
+
+
+class Learned(Struct, array_like=True):
+    """(when it began, value) of every ``stride``-th observation; ``skipped`` since the last one."""
+
+    values: list[tuple[float, float]] = []
+    stride: int = 1
+    skipped: int = 0
+
+
+class Baseline(Struct, array_like=True, frozen=True):
+    """One measure's: inner deciles by stratum (``""``: of all), how its own values fall into them, and its level.
+
+    ``per_day`` observations; ``dispersion`` of the weekly means against chance.
+    """
+
+    edges: dict[str, list[float]]
+    ranks: list[int]
+    sums: Sums
+    per_day: float
+    dispersion: float
+
+
+class Detection(Both, array_like=True):
+    """Both detectors' states."""
+
+    first: TableState
+    second: TableState
+
+
+class Watch(Struct, array_like=True):
+    """What watching needs: both frozen baselines, the detectors' states and the threshold in days."""
+
+    baselines: tuple[Baseline, Baseline]
+    detection: Detection
+    threshold: float
+
+
+class Drift(Struct, array_like=True):
+    since: float
+    margin_days: float
+
+
+class Recovery(Struct, array_like=True):
+    """When the end was noticed, and when it likely was; Unix seconds."""
+
+    at: float
+    since: float
+
+
+class TwoTrendsState(Struct, kw_only=True):
+    n: int = 0
+    newest: float = 0.0
+    learn_from: float | None = None
+    learned: list[dict[str, Learned]] = field(default_factory=lambda: [{}, {}])
+    weeks: list[TrendWeek] = field(default_factory=list)
+    watch: Watch | None = None
+    drift: Drift | None = None
+    recovery: Recovery | None = None
+    episode: int = 0
+    alone: list[bool] = field(default_factory=lambda: [False, False])
+    """whether each of the two was noticed to move alone, and still does"""
+
+
+def new_week(start: float) -> TrendWeek:
+    return TrendWeek(start, 0, 0, 0.0)
+
+
+def added(sums: Sums, value: float) -> Sums:
+    return sums[0] + 1, sums[1] + value, sums[2] + value * value
+
+
+def together(parts: Sequence[Sums]) -> Sums:
+    return sum(p[0] for p in parts), sum(p[1] for p in parts), sum(p[2] for p in parts)
+
+
+def sums_since(weeks: Sequence[TrendWeek], which: int, since: float, until: float = math.inf) -> Sums:
+    return together([week.sums[which] for week in weeks if since <= week.start < until])
+
+
+def level(sums: Sums) -> Interval | None:
+    """The mean with its 95 % interval (normal); None without an observation."""
+    n, total, squares = sums
+    if not n:
+        return None
+    mean = total / n
+    reach = _Z * math.sqrt(max(squares / n - mean * mean, 0.0) / n)
+    return Interval(estimate=mean, low=mean - reach, high=mean + reach, n=n)
+
+
+def learn(learned: dict[str, Learned], stratum: str, began: float, value: float) -> None:
+    """Keeps the value, or one of ``stride``; what is kept stays spread evenly over the stretch."""
+    kept = learned.setdefault(stratum, Learned(values=[]))
+    kept.skipped += 1
+    if kept.skipped < kept.stride:
+        return
+    kept.skipped = 0
+    kept.values.append((began, value))
+    if len(kept.values) > MOST_LEARNED:
+        kept.values = kept.values[::2]
+        kept.stride *= 2
+
+
+def unsteady(weeks: Sequence[TrendWeek], which: int) -> int | None:
+    """The week with which the second half of a stretch begins whose halves differ; None where they agree."""
+    middle = len(weeks) // 2
+    older, newer = (
+        together([week.sums[which] for week in half]) for half in (weeks[:middle], weeks[middle:])
+    )
+    before, after = level(older), level(newer)
+    if before is None or after is None or min(before.n, after.n) < 2:
+        return None
+    spread = math.hypot(before.high - before.estimate, after.high - after.estimate) / _Z
+    apart = abs(after.estimate - before.estimate)
+    return middle if apart > UNSTEADY * spread * math.sqrt(_dispersion(weeks, which)) else None
+
+
+def freeze(state: TwoTrendsState, which: int, stretch: Sequence[TrendWeek], days: float) -> Baseline | None:
+    """The baseline of one measure; None where its values are too few, or have no spread to rank by."""
+    learned = state.learned[which]
+    values = {stratum: [value for _, value in kept.values] for stratum, kept in sorted(learned.items())}
+    pooled = sorted(value for each in values.values() for value in each)
+    edges = {"": _edges(pooled)}
+    edges |= {stratum: _edges(sorted(each)) for stratum, each in values.items() if len(each) >= OWN_EDGES}
+    ranks = [0] * RANKS
+    for stratum, each in values.items():
+        for value in each:
+            ranks[rank_of(edges, stratum, value)] += 1
+    if sum(ranks) < SMALLEST_BASELINE or sum(1 for count in ranks if count) < 2:
+        return None
+    sums = together([week.sums[which] for week in stretch])
+    return Baseline(edges, ranks, sums, sums[0] / days, _dispersion(stretch, which))
+
+
+def rank_of(edges: dict[str, list[float]], stratum: str, value: float) -> int:
+    """0 to 9: the place of ``value`` among the deciles of its stratum's baseline."""
+    return bisect_left(edges.get(stratum) or edges[""], value)
+
+
+def drop_before(state: TwoTrendsState, since: float) -> None:
+    """Learning goes on with what began at ``since`` (a Monday, Unix seconds) or later."""
+    state.learn_from = since
+    for learned in state.learned:
+        for kept in learned.values():
+            kept.values = [each for each in kept.values if each[0] >= since]
+
+
+def stretch_of(state: TwoTrendsState) -> list[TrendWeek]:
+    """The weeks that are being learned."""
+    if state.learn_from is None:
+        return []
+    return [week for week in state.weeks if week.start >= week_start(state.learn_from)]
+
+
+def _edges(ordered: Sequence[float]) -> list[float]:
+    return [ordered[(len(ordered) - 1) * i // RANKS] for i in range(1, RANKS)]
+
+
+def _dispersion(weeks: Sequence[TrendWeek], which: int) -> float:
+    """Of weekly means: variance between weeks over that within, shrunk towards 1 as sequential/dispersion.py does."""
+    seen = [week.sums[which] for week in weeks if week.sums[which][0]]
+    n, total, squares = together(seen)
+    degrees = len(seen) - 1
+    if degrees < 2 or n <= len(seen):
+        return 1.0
+    within = squares - sum(t * t / k for k, t, _ in seen)
+    between = sum(t * t / k for k, t, _ in seen) - total * total / n
+    if within <= 0:
+        return 1.0
+    ratio = between / (within / (n - len(seen)))
+    return min(max((ratio + PRIOR_DEGREES) / (degrees + PRIOR_DEGREES), 1.0), LARGEST)

@@ -1,0 +1,231 @@
+"""plg.adoption_breadth: what an account tells of its use, what sets the signal off, and what must not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors import rarefaction
+from detectors.signals.plg_adoption_breadth import (
+    BREADTH,
+    CYCLE,
+    DEPTH,
+    MOST_FEATURES,
+    SETTLING,
+    WINDOW,
+    AdoptionBreadth,
+)
+from detectors.signals.segmented_state import SegmentedState
+from detectors.signals.tenure import tenure_band
+from schemas.alerts import DriftAlert, Notice
+from schemas.observations import Observation
+from schemas.settings import DriftSettings
+from tests.unit.account_world import DAY, HOUR, T0, Account, product, profile
+from tests.unit.signal_words import as_text, golden
+
+SIGNAL = AdoptionBreadth.configured(DriftSettings(max_segments=4), 16)
+
+
+# The account half.
+
+
+def using(*features: str, begin: float = T0, every: float = HOUR) -> list[Any]:
+    return [product(begin + i * every, "used", feature=feature) for i, feature in enumerate(features)]
+
+
+def told(account: Account) -> dict[str, Observation]:
+    found = {each.measure: each for each in account.effects.observations}
+    account.effects.observations.clear()
+    return found
+
+
+def signed_up() -> Account:
+    account = Account(signals=[SIGNAL])
+    account.take(profile(T0, acquisition_source="content"), product(T0, "signed_up"))
+    return account
+
+
+def test_four_weeks_of_use_are_told_once_and_settled() -> None:
+    account = signed_up()
+    account.take(*using(*"aaaaabbbcd", begin=T0 + DAY))
+    account.wait(T0 + WINDOW + SETTLING - 1)
+    assert told(account) == {}
+    account.wait(T0 + WINDOW + SETTLING)
+    found = told(account)
+    counts = [5, 3, 1, 1]
+    assert found[BREADTH].value == pytest.approx(rarefaction.breadth(counts))
+    assert found[DEPTH].value == pytest.approx(rarefaction.depth(counts))
+    for each in found.values():
+        assert (each.began, each.at) == (T0, T0 + WINDOW + SETTLING)
+        assert (each.stratum, each.segments) == ("0-30", {"source": "content"})
+    account.wait(T0 + 2 * CYCLE)
+    assert told(account) == {}
+
+
+def test_less_than_ten_uses_tell_nothing() -> None:
+    account = signed_up()
+    account.take(*using(*"aaaabbbcd", begin=T0 + DAY))
+    account.wait(T0 + CYCLE)
+    assert told(account) == {}
+
+
+def test_an_account_is_asked_four_weeks_of_every_twenty_four() -> None:
+    account = signed_up()
+    account.take(*using(*"abcdefghij" * 30, begin=T0 + WINDOW, every=DAY / 2))  # five months on
+    account.wait(T0 + CYCLE)
+    assert told(account) == {}
+    account.take(*using(*"abcdefghij" * 2, begin=T0 + CYCLE + DAY))
+    account.wait(T0 + 2 * CYCLE)
+    assert told(account)[BREADTH].stratum == "91-365"
+
+
+def test_late_uses_count_until_the_four_weeks_are_told() -> None:
+    account = signed_up()
+    account.take(*using(*"aaaaaaaaaa", begin=T0 + DAY))
+    account.take(product(T0 + WINDOW + DAY, "used"), *using("b", "b", begin=T0 + 2 * DAY))
+    account.wait(T0 + WINDOW + SETTLING)
+    assert told(account)[BREADTH].value == pytest.approx(rarefaction.breadth([10, 2]))
+    account.take(*using(*"cccccccccccc", begin=T0 + 3 * DAY))
+    account.wait(T0 + CYCLE)
+    assert told(account) == {}
+
+
+def test_who_has_no_tenure_is_asked_at_a_phase_of_its_own() -> None:
+    account = Account(signals=[SIGNAL])
+    account.take(*using(*"ab" * 400, every=DAY / 2))  # 400 days
+    account.wait(T0 + 600 * DAY)
+    found = [each for each in account.effects.observations if each.measure == BREADTH]
+    assert 2 <= len(found) <= 3
+    assert {each.stratum for each in found} == {"unknown"}
+    assert found[1].began - found[0].began == pytest.approx(CYCLE, abs=DAY)
+
+
+def test_memory_is_bounded() -> None:
+    account = signed_up()
+    account.take(*using(*(f"feature-{i}" for i in range(500)), begin=T0 + DAY, every=60))
+    assert len(account.raw) < 500 * 8 + 2000  # the ids of 500 events, and what is counted
+    account.wait(T0 + CYCLE)
+    assert told(account)[BREADTH].value < MOST_FEATURES
+
+
+def test_tenure_bands() -> None:
+    days = [0, 30.9, 31, 90, 91, 365, 366, 5000]
+    assert [tenure_band(day * DAY) for day in days] == [
+        *("0-30", "0-30", "31-90", "31-90", "91-365", "91-365", "over 365", "over 365"),
+    ]
+    assert tenure_band(None) == "unknown"
+
+
+# The drift half.
+
+Habit = Callable[[float, str], Sequence[float]]
+"""(day, stratum) -> how likely each feature is"""
+
+
+def habits(spread: float, features: int = 12) -> list[float]:
+    raw = [math.exp(-i / spread) for i in range(features)]
+    return [each / sum(raw) for each in raw]
+
+
+def company(
+    habit: Habit, *, days: int = 300, per_day: float = 8, seed: int = 1, **more: Any
+) -> list[Observation]:
+    """Each account has habits of its own around the company's; newcomers (half of those told) try more things."""
+    random = np.random.default_rng(seed)
+    uses_of: Callable[[float], float] = more.get("uses", lambda _: 40)
+    newcomers: Callable[[float], float] = more.get("newcomers", lambda _: 0.5)
+    found = []
+    for day in range(days):
+        for _ in range(random.poisson(per_day)):
+            began = T0 + (day + random.random()) * DAY
+            stratum = "0-30" if random.random() < newcomers(day) else "91-365"
+            own = random.dirichlet([20 * each for each in habit(day, stratum)])
+            counts = random.multinomial(max(10, random.poisson(uses_of(day))), own)
+            for measure, value in (
+                (BREADTH, rarefaction.breadth(counts)),
+                (DEPTH, rarefaction.depth(counts)),
+            ):
+                found.append(
+                    Observation(
+                        signal=SIGNAL.name,
+                        measure=measure,
+                        at=began + WINDOW + SETTLING,
+                        began=began,
+                        value=float(value),
+                        account=f"account-{len(found)}",
+                        segments={"source": "content" if random.random() < 0.6 else "direct"},
+                        stratum=stratum,
+                    )
+                )
+    return sorted(found, key=lambda each: (each.at, each.account))
+
+
+def judged(observations: Sequence[Observation]) -> tuple[SegmentedState, list[DriftAlert | Notice]]:
+    state, alerts = SIGNAL.new_state(), []
+    for each in observations:
+        alerts += SIGNAL.step(state, each)
+    return state, alerts
+
+
+def steady(_: float, stratum: str) -> Sequence[float]:
+    return habits(2.4 if stratum == "0-30" else 2.0)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_shallow_use_is_found_and_dated(seed: int) -> None:
+    def shallow(day: float, stratum: str) -> Sequence[float]:
+        return habits(4.0) if day >= 180 else steady(day, stratum)
+
+    _, alerts = judged(company(shallow, seed=seed))
+    drifts = [alert for alert in alerts if isinstance(alert, DriftAlert)]
+    whole = next(alert for alert in drifts if alert.segment == "all")
+    since = (whole.since.timestamp() - T0) / DAY
+    assert abs(since - 180) <= whole.since_margin_days + 7
+    assert (whole.at.timestamp() - WINDOW - SETTLING - T0) / DAY < 215
+    assert whole.before.estimate < whole.now.low
+    assert len(whole.evidence) == 10
+    assert all(alert.state == "drifting" for alert in drifts)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("look_alike", ["nothing", "more activity", "a launch", "sign-ups grow"])
+def test_look_alikes_are_silent(look_alike: str, seed: int) -> None:
+    def launched(day: float, stratum: str) -> Sequence[float]:
+        """A new feature that all try a little, beside their two favourites."""
+        if day < 180:
+            return steady(day, stratum)
+        first, second, *rest = habits(2.4 if stratum == "0-30" else 2.0)
+        return [first, second, *(each * 0.8 for each in rest), 0.2 * sum(rest)]
+
+    observations = {
+        "nothing": lambda: company(steady, seed=seed),
+        "more activity": lambda: company(steady, seed=seed, uses=lambda day: 20 if day < 180 else 120),
+        "a launch": lambda: company(launched, seed=seed),
+        "sign-ups grow": lambda: company(steady, seed=seed, newcomers=lambda day: 0.3 if day < 180 else 0.8),
+    }[look_alike]()
+    state, alerts = judged(observations)
+    assert alerts == []
+    assert state.segments["all"].monitor.phase == "watching"
+
+
+def test_it_ends_when_use_is_deep_again() -> None:
+    def for_a_while(day: float, stratum: str) -> Sequence[float]:
+        return habits(4.0) if 150 <= day < 260 else steady(day, stratum)
+
+    _, alerts = judged(company(for_a_while, days=420))
+    whole = [alert for alert in alerts if isinstance(alert, DriftAlert) and alert.segment == "all"]
+    assert [alert.state for alert in whole] == ["drifting", "resolved"]
+    assert abs((whole[1].since.timestamp() - T0) / DAY - 260) < 70
+
+
+def test_what_it_says() -> None:
+    def shallow(day: float, stratum: str) -> Sequence[float]:
+        return habits(4.0) if 150 <= day < 260 else steady(day, stratum)
+
+    _, alerts = judged(company(shallow, days=420))
+    said = as_text([alert for alert in alerts if alert.segment == "all"])
+    assert said == golden("plg_adoption_breadth", said)
