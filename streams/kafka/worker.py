@@ -311,8 +311,7 @@ class Worker:
         await lane.close()
         del self._lanes[key]
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)  # _lane_ended has told of what it failed with
 
     async def _watch(self) -> None:
         """Tells the broker how far the store is, and looks whether the topics are still as they were."""
@@ -345,10 +344,9 @@ class Worker:
 
     def _lanes_for(self, partitions: set[TP]) -> dict[tuple[str, int], list[str]]:
         """Raises TopicsRefused when a partition number is here without one of its topics."""
-        check_counts(
-            self.settings.kafka,
-            self.consumer.partition_counts([*self._event_topics, self._observations]),
-        )
+        counts = self.consumer.partition_counts([*self._event_topics, self._observations])
+        if all(counts.values()):  # while the broker is away, its client forgets what topics there are
+            check_counts(self.settings.kafka, counts)
         numbers = {tp.partition for tp in partitions if tp.topic != self._observations}
         missing = [
             f"{topic} {number}"
