@@ -315,6 +315,8 @@ class ICP(Written):
     """Acquisition sources: spellings beyond the built-in table."""
     bands: Bands = Field(default_factory=Bands)
     """Size bands, for comparing like with like."""
+    community_since: Annotated[AwareTime | None, Field(examples=["2026-03-01T00:00:00Z"])] = None
+    """When the community began to lead growth; customers acquired 6 to 12 months later are looked at most closely."""
     tickets: dict[TicketKind, Spellings] = Field(default_factory=dict)
     """The help desk's categories, by what kind of question they hold."""
     hedging: dict[HedgeAbout, HedgePhrases] = Field(default_factory=dict)

@@ -24,6 +24,10 @@ TaxonomyMixture              level=0.9, dispersion=1)
 cohort_hazard:               CohortHazard.from_baseline(conversions, at_risk, CohortEvent(kind,      days
 CohortHazard                 level=, strengths=): by days since start,        began): "entered",
                              up to the horizon                                "converted" or "left"
+cohort_excess:               CohortExcess(high=, dispersion=1), bound of      Acquired(began,        days (of
+CohortExcess                 observed / expected, or .from_baseline(events,   observed, expected):   acquisition)
+                             level=0.9, dispersion=1)                         by when they were
+                                                                              acquired
 expected_events:             ExpectedEvents(low=, high=, direction=,          Counted(observed,      expected events
 ExpectedEvents               dispersion=1), bounds of observed / expected,    expected): events
                              or .from_baseline(observed, expected, ...)       that came, and that the

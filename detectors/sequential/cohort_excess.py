@@ -1,0 +1,207 @@
+"""The cohort excess detector: finds that whoever was acquired since some week leaves more often than tenure explains.
+
+Events and the number of events that the baseline wants are summed by the week of acquisition. A change is looked for among
+the *starts* of cohorts. One bad stretch of acquisition is no change: the worst SET_APART adjacent weeks never count.
+
+Rules:
+1. The null is that every cohort, but those of one stretch of SET_APART weeks, has at most ``high`` times the events that
+   are expected of it.
+2. Exposure must be known before its events: ``expected`` may not depend on what was observed in the same update.
+3. The promise is counted in days of acquisition: a week of cohorts is one more start that could be wrong.
+4. At most MAX_WEEKS weeks are kept; what an older one tells is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Self
+
+from msgspec import Struct
+from scipy.special import gammaincinv
+
+from detectors.sequential.contract import CEILING, ChangeEstimate, Unit
+from detectors.sequential.stored_state import decode, encode
+from schemas.duration import WEEK
+
+DEFAULT_STRENGTHS = ((1.5, 1.0), (2.0, 1.0), (3.0, 1.0))
+"""(hazard ratio against the bound, weight)"""
+SET_APART = 6
+"""Weeks: as many as a stretch of 31 days can touch, and one more at its fading edge."""
+MAX_WEEKS = 156
+WEEK_DAYS = 7.0
+LARGEST_LOG = 700.0
+STATE_VERSION = 1
+
+
+class Acquired(Struct, frozen=True):
+    """Of those acquired at ``began`` (Unix seconds): ``observed`` events (a whole number) where ``expected`` (0 or more)
+    were to be expected; not both 0. ``may_start``: whether a change may begin with them."""
+
+    began: float
+    observed: float
+    expected: float
+    may_start: bool = True
+
+
+class ExcessWeek(Struct, array_like=True):
+    """``number``: weeks since 1970."""
+
+    number: int
+    observed: float = 0.0
+    expected: float = 0.0
+    may_start: bool = False
+
+
+class ExcessState(Struct, array_like=True):
+    weeks: list[ExcessWeek]
+
+
+class CohortExcess:
+    """Shiryaev-Roberts e-detector over the starts of cohorts, which forgives one bad stretch.
+
+    For a hazard ratio rho, a cohort with O events where E are expected has ``l = O log rho - (rho - 1) high E``. For each
+    start s, ``T(s)`` is the sum of l over all cohorts since s, less the largest sum of SET_APART adjacent ones; the statistic
+    is the sum of ``exp T(s)`` over s, seven days each, averaged over rho. With one bad stretch, T(s) is at most the sum over
+    the other cohorts, whose exponential is an e-value; so the sum over starts has the promise below whatever the bad stretch
+    does.
+
+    Promise: while every cohort outside of one stretch of SET_APART weeks has a hazard ratio of at most ``high``, the average
+    number of *days* until the alarm is at least the threshold.
+
+    Parameters
+    ----------
+    high
+        Bound of the null for observed / expected, positive.
+    strengths
+        (hazard ratio against the bound, weight) of each alternative, above 1.
+    dispersion
+        How many times more counts vary than a Poisson's, 1 or more: O and E count as 1/dispersion of events.
+
+    References
+    ----------
+    P. Biswas, J. D. Kalbfleisch, "A risk-adjusted CUSUM in continuous time based on the Cox model", Statistics in
+    Medicine 27 (2008), for failures by the time of entry. J. Shin, A. Ramdas, A. Rinaldo, "E-detectors" (2024).
+    """
+
+    unit: ClassVar[Unit | None] = "days"
+
+    def __init__(
+        self,
+        *,
+        high: float = 1.0,
+        strengths: tuple[tuple[float, float], ...] = DEFAULT_STRENGTHS,
+        dispersion: float = 1.0,
+    ) -> None:
+        if not 0 < high < math.inf:
+            raise ValueError(f"the null needs a positive bound, not {high}")
+        if not strengths or not all(1 < ratio < math.inf and weight > 0 for ratio, weight in strengths):
+            raise ValueError("every strength is a ratio above 1 with a positive weight")
+        if not (math.isfinite(dispersion) and dispersion >= 1):
+            raise ValueError("a dispersion is 1 or more")
+        self.high = high
+        whole = sum(weight for _, weight in strengths)
+        self._lines = tuple(
+            (weight / whole, math.log(ratio) / dispersion, (ratio - 1) * high / dispersion)
+            for ratio, weight in strengths
+        )
+
+    @classmethod
+    def from_baseline(cls, events: float, *, level: float = 0.9, dispersion: float = 1.0) -> Self:
+        """Against a hazard that was learned from so many events: Garwood's exact upper bound at the one-sided ``level``.
+        Raises ValueError where there were none."""
+        if not 0 < events < math.inf:
+            raise ValueError("a baseline needs events")
+        counted = events / dispersion
+        return cls(high=float(gammaincinv(counted + 1, level)) / counted, dispersion=dispersion)
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Self, Sequence[Acquired], Sequence[Acquired]]]:
+        # An observation an hour; one in ten leaves, a week after it was acquired.
+        quiet = [Acquired(max(hour - 168, 0) * 3600.0, float(hour % 10 == 0), 0.1) for hour in range(3000)]
+        impossible = [
+            *(Acquired(0.0, wrong, 0.1) for wrong in (-1.0, 0.5, math.nan, math.inf)),
+            *(Acquired(0.0, 1.0, wrong) for wrong in (-0.1, math.nan, math.inf)),
+            *(Acquired(wrong, 1.0, 0.1) for wrong in (math.nan, math.inf, -math.inf)),
+            Acquired(0.0, 0.0, 0.0),
+        ]
+        return [(cls(high=1.1), quiet, impossible)]
+
+    def new_state(self) -> ExcessState:
+        return ExcessState([])
+
+    def update(self, state: ExcessState, value: Acquired, at: float) -> None:
+        if not (0 <= value.observed < math.inf and value.observed == int(value.observed)):
+            raise ValueError("observed events are a whole number, 0 or more")
+        if not (0 <= value.expected < math.inf and (value.observed or value.expected)):
+            raise ValueError("expected events are 0 or more, and above 0 where nothing was observed")
+        if not (math.isfinite(value.began) and math.isfinite(at)):
+            raise ValueError("a cohort needs a finite time")
+        week = _week(state.weeks, int(value.began // WEEK))
+        if week is not None:
+            week.observed += value.observed
+            week.expected += value.expected
+            week.may_start = week.may_start or value.may_start
+
+    def statistic(self, state: ExcessState) -> float:
+        total = 0.0
+        for weight, by_event, by_exposure in self._lines:
+            for start, gain in _starts(state.weeks, by_event, by_exposure):
+                if start.may_start:
+                    total += weight * WEEK_DAYS * math.exp(min(gain, LARGEST_LOG))
+        return min(total, CEILING)
+
+    def change(self, state: ExcessState) -> ChangeEstimate | None:
+        """The start of acquisition that maximises the likelihood; ``n`` weeks of cohorts since then, ``total`` events."""
+        best: tuple[float, int] | None = None
+        for _, by_event, by_exposure in self._lines:
+            for start, gain in _starts(state.weeks, by_event, by_exposure):
+                if start.may_start and gain > 0 and (best is None or gain > best[0]):
+                    best = (gain, start.number)
+        if best is None:
+            return None
+        since = [week for week in state.weeks if week.number >= best[1]]
+        return ChangeEstimate(best[1] * WEEK, len(since), sum(week.observed for week in since))
+
+    def encode_state(self, state: ExcessState) -> bytes:
+        return encode(STATE_VERSION, state)
+
+    def decode_state(self, raw: bytes) -> ExcessState:
+        return decode(
+            raw,
+            STATE_VERSION,
+            ExcessState,
+            what="a cohort excess's state",
+            fits=lambda state: len(state.weeks) <= MAX_WEEKS,
+        )
+
+
+def _week(weeks: list[ExcessWeek], number: int) -> ExcessWeek | None:
+    """The week of that number, made if need be; None where it is older than what is kept."""
+    at = len(weeks)
+    while at and weeks[at - 1].number > number:
+        at -= 1
+    if at and weeks[at - 1].number == number:
+        return weeks[at - 1]
+    if at == 0 and len(weeks) == MAX_WEEKS:
+        return None
+    weeks.insert(at, ExcessWeek(number))
+    if len(weeks) > MAX_WEEKS:
+        del weeks[0]
+        at -= 1
+    return weeks[at]
+
+
+def _starts(
+    weeks: Sequence[ExcessWeek], by_event: float, by_exposure: float
+) -> Iterable[tuple[ExcessWeek, float]]:
+    """Each week with the log likelihood ratio of a change that began with it, the worst stretch since then set apart."""
+    gained = worst = 0.0
+    newer: list[tuple[int, float]] = []
+    for week in reversed(weeks):
+        gain = week.observed * by_event - week.expected * by_exposure
+        gained += gain
+        newer = [(number, sum_ + gain) for number, sum_ in newer if number < week.number + SET_APART]
+        newer.append((week.number, gain))
+        worst = max(worst, *(sum_ for _, sum_ in newer))
+        yield week, gained - worst

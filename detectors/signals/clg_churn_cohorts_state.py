@@ -1,0 +1,151 @@
+"""What the monitor of clg.churn_cohorts keeps, and how tenure is cut.
+
+Tenure is cut where leaving changes its nature: the first months, and a year and two years of contract. A hazard is a number
+of customers who leave in a day, of those who could.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from msgspec import Struct, field
+from scipy.special import gammaincinv
+
+from detectors.sequential.cohort_excess import ExcessState
+from detectors.sequential.expected_events import ExpectedState
+from detectors.signals.dating import Dated
+from detectors.signals.weeks import Week
+from schemas.alerts import Interval
+
+TENURE_EDGES = (30.0, 60.0, 90.0, 180.0, 270.0, 340.0, 395.0, 540.0, 705.0, 760.0)
+"""Days as a customer at which the next tenure begins."""
+TENURES = len(TENURE_EDGES) + 1
+PRIOR_EVENTS = 2.0
+"""How many events of the whole's hazard a tenure's own is shrunk by."""
+SEEN_EXPECTED = 2.0
+"""A tenure is known once so many events were to be expected in it by the whole's hazard."""
+
+
+class Part(Struct, array_like=True):
+    """Days at risk and events in one tenure."""
+
+    days: float = 0.0
+    events: float = 0.0
+
+
+class ChurnWeek(Week, array_like=True):
+    """By the week (Monday) in which they were told. ``n`` customer months and ``ones`` events of all who are not elite; then
+    observed and expected events: of those acquired late, of those acquired earlier, and of the elite. ``others`` and
+    ``elite``: by tenure, while learning."""
+
+    late_observed: float = 0.0
+    late_expected: float = 0.0
+    earlier_observed: float = 0.0
+    earlier_expected: float = 0.0
+    elite_observed: float = 0.0
+    elite_expected: float = 0.0
+    others: dict[int, Part] = field(default_factory=dict)
+    elite: dict[int, Part] = field(default_factory=dict)
+
+
+class ChurnBaseline(Struct, array_like=True):
+    """``start`` and ``end`` in Unix seconds, ``n`` customer months with ``events``. By tenure: the ``hazards`` a day (None
+    where it was not seen yet), what each is ``worth`` in events. ``level`` is the whole's hazard, ``elite`` the elite's
+    level as a factor of the others'."""
+
+    start: float
+    end: float
+    n: int
+    events: float
+    dispersion: float
+    level: float
+    elite: float
+    hazards: list[float | None]
+    worth: list[float]
+
+
+class ChurnWatch(Struct, array_like=True):
+    """``late``: days at risk by tenure of those acquired late, ``unseen`` what was met of tenures without a hazard."""
+
+    baseline: ChurnBaseline
+    high: float
+    detection: ExcessState
+    late: list[float]
+    unseen: dict[int, Part]
+
+
+class ChurnEpisode(Struct, array_like=True):
+    """``ratio``: observed over expected events of those acquired since, when it was found."""
+
+    dated: Dated
+    ratio: float
+    recovery: ExpectedState
+
+
+class ChurnRecovery(Struct, array_like=True):
+    """When the end was noticed, and when it was (Unix seconds)."""
+
+    at: float
+    since: float
+
+
+class ChurnState(Struct, kw_only=True):
+    n: int = 0
+    newest: float = 0.0
+    learn_from: float | None = None
+    weeks: list[ChurnWeek] = field(default_factory=list)
+    watch: ChurnWatch | None = None
+    statistic: float = 0.0
+    drift: ChurnEpisode | None = None
+    uniform: float | None = None
+    """since when (Unix seconds) churn has risen everywhere, while it is held to have"""
+    recovery: ChurnRecovery | None = None
+    episode: int = 0
+
+
+def new_week(start: float) -> ChurnWeek:
+    return ChurnWeek(start, 0, 0, 0.0)
+
+
+def tenure_of(days: float) -> int:
+    return bisect_right(TENURE_EDGES, days)
+
+
+def pieces(begin: float, end: float) -> list[tuple[int, float]]:
+    """(tenure, days) of the days as a customer from ``begin`` to ``end``."""
+    found = []
+    while begin < end:
+        tenure = tenure_of(begin)
+        until = min(end, TENURE_EDGES[tenure]) if tenure < len(TENURE_EDGES) else end
+        found.append((tenure, until - begin))
+        begin = until
+    return found
+
+
+def add(parts: dict[int, Part], tenure: int, days: float, events: float) -> None:
+    part = parts.setdefault(tenure, Part())
+    part.days += days
+    part.events += events
+
+
+def added(many: Iterable[dict[int, Part]]) -> dict[int, Part]:
+    whole: dict[int, Part] = {}
+    for parts in many:
+        for tenure, part in parts.items():
+            add(whole, tenure, part.days, part.events)
+    return whole
+
+
+def hazard_of(part: Part, level: float) -> float:
+    """Shrunk towards the ``level`` of the whole."""
+    return (part.events + PRIOR_EVENTS) / (part.days + PRIOR_EVENTS / level)
+
+
+def ratio(observed: float, expected: float) -> Interval | None:
+    """Observed over expected events with Garwood's 95 % interval; None where nothing was to be expected."""
+    if expected <= 0:
+        return None
+    low = float(gammaincinv(observed, 0.025)) if observed else 0.0
+    high = float(gammaincinv(observed + 1, 0.975))
+    return Interval(estimate=observed / expected, low=low / expected, high=high / expected, n=int(observed))
