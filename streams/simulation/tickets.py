@@ -25,6 +25,8 @@ _REST_SHARES = (0.28, 0.20, 0.25, 0.09, 0.12, 0.06)
 BURST_SHARE = 0.015
 """share of accounts that use the product and write a burst"""
 UNCATEGORISED = 0.2
+ELITE_ASKS = 0.4
+"""times as much as others who use it as much: the devoted know their way"""
 ASKED_SHARE = 0.04
 """of the accounts that are there at a launch: they ask about what is new"""
 COMPLAINING_SHARE = 0.5
@@ -52,6 +54,8 @@ def ask(
         return
     number = 0
     more = levers.factor("tickets", account.signed_up, **facts) * rate
+    if account.elite:
+        more *= ELITE_ASKS
     u = draw.random(6).tolist()
 
     def write(second: int, subject: str, body: str, category: str | None) -> None:
