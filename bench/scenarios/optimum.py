@@ -27,6 +27,7 @@ from schemas.settings import Settings
 
 JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "plg.conversion_gap": (("paid_given_activated",),),
+    "plg.ticket_comprehension": (("categorised",),),
     "slg.hedged_language": (("hedged",),),
     "slg.off_profile_pipeline": (("off_profile",),),
 }

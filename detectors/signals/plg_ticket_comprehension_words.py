@@ -96,11 +96,13 @@ def _taxonomy(case: Case) -> str:
     before, now = shared.taxonomy.before, since(shared.taxonomy, case.monitor.since)
     if not sum(before) or not sum(now):
         return ""
-    other = "have shifted, too" if shared.taxonomy.told else "have not shifted for sure"
-    return (
-        f" Kinds of 100 tickets: {_moves(before, now, range(len(KINDS)))}; {count(len(KINDS) - 1)} kinds other than the basics "
-        f"{other} among themselves."
+    rest = count(len(KINDS) - 1)
+    shifted = (
+        f"the other {rest} have shifted among themselves as well"
+        if shared.taxonomy.told
+        else f"whether the other {rest} have shifted among themselves is not sure"
     )
+    return f" Kinds of 100 tickets: {_moves(before, now, range(len(KINDS)))}; {shifted}."
 
 
 def _moves(before: Sequence[int], now: Sequence[int], kinds: Sequence[int]) -> str:
