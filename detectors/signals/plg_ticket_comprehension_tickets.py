@@ -65,12 +65,14 @@ def hear(known: dict[int, float], ticket_id: str, at: float) -> Literal["new", "
 
 
 def read(ticket: SupportTicketData, at: float, file: ICP) -> First:
+    """Phrases only of what may ask for the basics: they are evidence for that, and cost as much as the rest together."""
     kind = kind_by_category(ticket.category, file.tickets)
+    asks = kind in (None, "basic_comprehension")
     return First(
         at,
         UNLISTED if kind is None else KINDS.index(kind),
         list(ticket_tokens(ticket.subject, ticket.body)),
-        list(ticket_phrases(ticket.subject, ticket.body)),
+        list(ticket_phrases(ticket.subject, ticket.body)) if asks else [],
     )
 
 

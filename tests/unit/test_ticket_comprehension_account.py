@@ -44,6 +44,12 @@ def test_without_a_listed_category_the_text_decides(category: dict[str, str]) ->
     assert one.phrases == ["what is"]
 
 
+def test_phrases_are_those_of_who_may_ask_for_the_basics() -> None:
+    for category, phrases in (("getting started", ["what is"]), ("billing", []), ("not listed", ["what is"])):
+        (one,) = told(*customer(T0, 10, wrote(T0, category=category)))
+        assert one.phrases == phrases
+
+
 @pytest.mark.parametrize(
     ("days", "stratum"),
     [(30, "0-30 days"), (31, "31-90 days"), (91, "91-365 days"), (366, "over 365 days")],
