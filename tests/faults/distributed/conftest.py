@@ -15,7 +15,7 @@ from tests.services.redis import PackagedServer, RedisServer, RedisSpace, server
 from tests.services.workers import Deployment, deployment
 
 PARTITIONS = 6
-FAR_S = 0.02
+FAR_S = 0.04
 """How far the store is from the workers in ``busy``: each batch takes two such ways."""
 
 
@@ -65,7 +65,7 @@ async def busy(
         server.url,
         "busy",
         partitions=PARTITIONS,
-        batch_events=2,
+        batch_events=4,
         session_timeout="2s",
         workers_redis_url=f"redis://{wire.address}",
         extra=EXTRA_SETTINGS,
