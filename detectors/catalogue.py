@@ -17,6 +17,7 @@ from detectors.sequential.river_detector import RiverDetector
 from detectors.sequential.taxonomy_mixture import TaxonomyMixture
 from detectors.sequential.trend_mixture import TrendMixture
 from detectors.signals.clg_churn_cohorts import ChurnCohorts
+from detectors.signals.clg_roadmap_onboarding import RoadmapOnboarding
 from detectors.signals.contract import Signal
 from detectors.signals.plg_adoption_breadth import AdoptionBreadth
 from detectors.signals.plg_conversion_gap import ConversionGap
@@ -44,6 +45,7 @@ SIGNALS: dict[str, type[Signal]] = {
     ConversionGap.name: ConversionGap,
     HedgedLanguage.name: HedgedLanguage,
     OffProfilePipeline.name: OffProfilePipeline,
+    RoadmapOnboarding.name: RoadmapOnboarding,
     TicketComprehension.name: TicketComprehension,
 }
 

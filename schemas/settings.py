@@ -127,6 +127,8 @@ class DriftSettings(Written):
     """A burst lasts this long at most; what goes on longer is the next one."""
     opportunity_settling: Duration = 14 * DAY
     """slg.hedged_language: how long after its creation an opportunity's notes are read; closing ends it earlier."""
+    onboarding_horizon: Duration = 60 * DAY
+    """clg.roadmap_onboarding: how long a new account is given to be onboarded."""
     profile_settling: Duration = 7 * DAY
     """slg.off_profile_pipeline: how long after an opportunity's creation the profile may settle before it is judged."""
 
@@ -216,7 +218,7 @@ class Settings(Written):
 
     @model_validator(mode="after")
     def _horizons_outlast_late_events(self) -> Self:
-        for name in ("horizon", "activation_horizon"):
+        for name in ("horizon", "activation_horizon", "onboarding_horizon"):
             if getattr(self.drift, name) < self.late_after:
                 raise Misfit(
                     "a cohort would be judged while events that belong to it are still taken in",

@@ -2,7 +2,8 @@
 
 Its own rules (all monitors': monitor.py):
 1. Learning takes one stretch in which neither number moves, and freezes their deciles by stratum. From then on a value is
-   its rank among the deciles of its own stratum, so a shift between strata (younger accounts, larger ones) moves nothing.
+   its rank among the deciles of its own stratum, so a shift between strata (younger accounts, larger ones) moves nothing. A
+   stratum that the baseline hardly knows is not judged, and the detector pays for the one that it knows least.
 2. The statistic is the smaller of two rank e-detectors' (sequential/trend_mixture.py, conjunction.py), both in days: each
    divided by its own observations a day. While one of the two holds, there is no more than the promised false alarms.
    The weekly dispersion of each baseline widens its detector.
@@ -35,7 +36,9 @@ from detectors.signals.two_trends_state import (
     learn,
     level,
     new_week,
+    newest_week,
     rank_of,
+    ranks_of,
     stretch_of,
     sums_since,
     unsteady,
@@ -103,7 +106,9 @@ class TwoTrendsMonitor:
             return self._learn(which, observation, may_freeze)
         if first_of_week:
             self._begin_week(watch)
-        rank = rank_of(watch.baselines[which].edges, observation.stratum, value)
+        rank = rank_of(watch.baselines[which], observation.stratum, value)
+        if rank is None:
+            return NOTHING
         detector = self._for(watch)
         detector.update(watch.detection, Of(which, float(rank)), began)
         statistic = week.statistic = detector.statistic(watch.detection)
@@ -121,18 +126,24 @@ class TwoTrendsMonitor:
         watch = self.stored.watch
         if watch is None:
             return 0.0
-        rank = rank_of(watch.baselines[which].edges, observation.stratum, observation.value) / 9
-        return rank if self._trends[which].way == "rise" else 1 - rank
+        rank = rank_of(watch.baselines[which], observation.stratum, observation.value)
+        if rank is None:
+            return 0.0
+        return rank / 9 if self._trends[which].way == "rise" else 1 - rank / 9
 
     def levels(self, which: int) -> tuple[Interval | None, Interval | None]:
         """(baseline, since the drift began or ended or over the last weeks) of measure number ``which``: means."""
         state = self.stored
         before = level(state.watch.baselines[which].sums) if state.watch is not None else None
-        if not state.weeks:
+        newest = newest_week(state.weeks, which)
+        if newest is None:
             return before, None
-        newest = state.weeks[-1].start
-        since = newest - (RECENT_WEEKS - 1) * WEEK if self.since is None else self.since
-        return before, level(sums_since(state.weeks, which, min(week_start(since + WEEK / 2), newest)))
+        since = newest - (RECENT_WEEKS - 1) * WEEK
+        if state.drift is not None:
+            since = week_start(state.drift.starts[which] + WEEK / 2)
+        elif state.recovery is not None:
+            since = week_start(state.recovery.since + WEEK / 2)
+        return before, level(sums_since(state.weeks, which, min(since, newest)))
 
     @property
     def phase(self) -> VerdictState:
@@ -286,20 +297,22 @@ class TwoTrendsMonitor:
         state = self.stored
         parts = self._for(watch).parts
         changes = [parts[0].change(watch.detection.first), parts[1].change(watch.detection.second)]
-        starts = [change.since for change in changes if change is not None]
-        apart = (max(starts) - min(starts)) / 2
-        state.drift = Drift(max(starts), (apart + WEEK / 2) / DAY)
+        first, second = (state.newest if change is None else change.since for change in changes)
+        state.drift = Drift((first, second))
         state.recovery = None
         state.episode += 1
         return (Change("drifting"),)
 
     def _await_end(self, watch: Watch, drift: Drift, at: float) -> Sequence[Change]:
         state = self.stored
-        recent = max(state.newest - RECENT_WEEKS * WEEK, drift.since)
         for which, trend in enumerate(self._trends):
+            newest = newest_week(state.weeks, which)
+            if newest is None:
+                continue
+            recent = max(newest - RECENT_WEEKS * WEEK, drift.starts[which])
             before = level(watch.baselines[which].sums)
             now = level(sums_since(state.weeks, which, week_start(recent) + WEEK))
-            if before is None or now is None or now.n < FEWEST_TO_END:
+            if before is None or now is None or now.n < min(FEWEST_TO_END, trend.least):
                 continue
             back = now.low <= before.estimate if trend.way == "rise" else now.high >= before.estimate
             if back:
@@ -333,11 +346,7 @@ class TwoTrendsMonitor:
         if self._detector is None:
             baselines = watch.baselines
             first, second = (
-                TrendMixture.from_baseline(
-                    [float(rank) for rank, count in enumerate(each.ranks) for _ in range(count)],
-                    direction=trend.way,
-                    dispersion=each.dispersion,
-                )
+                TrendMixture.from_baseline(ranks_of(each), direction=trend.way, dispersion=each.dispersion)
                 for each, trend in zip(baselines, self._trends, strict=True)
             )
             scales = (1 / baselines[0].per_day, 1 / baselines[1].per_day)

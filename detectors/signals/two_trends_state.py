@@ -14,11 +14,12 @@ from detectors.sequential.table_mixture import TableState
 from detectors.sequential.trend_mixture import SMALLEST_BASELINE
 from detectors.signals.weeks import Week, week_start
 from schemas.alerts import Interval
+from schemas.duration import DAY, WEEK
 
 MOST_LEARNED = 200
 """Values of one measure and stratum that a baseline is made of: more are thinned out evenly in time."""
-OWN_EDGES = 20
-"""Values from which on a stratum has deciles of its own; one with fewer is judged by all values."""
+OWN_EDGES = 40
+"""Values from which on a stratum among others is known well enough to be judged by."""
 RANKS = 10
 UNSTEADY = 2.6
 """Standard errors between the halves of a stretch from which on it is no baseline (1 %, two-sided)."""
@@ -43,13 +44,15 @@ class Learned(Struct, array_like=True):
 
 
 class Baseline(Struct, array_like=True, frozen=True):
-    """One measure's: inner deciles by stratum (``""``: of all), how its own values fall into them, and its level.
+    """One measure's: inner deciles by stratum, how its own values fall into them, and its level.
 
-    ``per_day`` observations; ``dispersion`` of the weekly means against chance.
+    ``sure``: values of the stratum of which the fewest are known; what the detector pays for, since that stratum may become
+    the commonest. ``per_day`` observations; ``dispersion`` of the weekly means against chance.
     """
 
     edges: dict[str, list[float]]
     ranks: list[int]
+    sure: int
     sums: Sums
     per_day: float
     dispersion: float
@@ -71,8 +74,18 @@ class Watch(Struct, array_like=True):
 
 
 class Drift(Struct, array_like=True):
-    since: float
-    margin_days: float
+    """When each of the two likely began to move, Unix seconds; the drift is since the later one."""
+
+    starts: tuple[float, float]
+
+    @property
+    def since(self) -> float:
+        return max(self.starts)
+
+    @property
+    def margin_days(self) -> float:
+        """Half a week at least: that is how finely the weeks date."""
+        return ((max(self.starts) - min(self.starts)) / 2 + WEEK / 2) / DAY
 
 
 class Recovery(Struct, array_like=True):
@@ -98,6 +111,11 @@ class TwoTrendsState(Struct, kw_only=True):
 
 def new_week(start: float) -> TrendWeek:
     return TrendWeek(start, 0, 0, 0.0)
+
+
+def newest_week(weeks: Sequence[TrendWeek], which: int) -> float | None:
+    """When the newest week began that has an observation of this measure; one may mature later than the other."""
+    return max((week.start for week in weeks if week.sums[which][0]), default=None)
 
 
 def added(sums: Sums, value: float) -> Sums:
@@ -152,23 +170,40 @@ def unsteady(weeks: Sequence[TrendWeek], which: int) -> int | None:
 def freeze(state: TwoTrendsState, which: int, stretch: Sequence[TrendWeek], days: float) -> Baseline | None:
     """The baseline of one measure; None where its values are too few, or have no spread to rank by."""
     learned = state.learned[which]
-    values = {stratum: [value for _, value in kept.values] for stratum, kept in sorted(learned.items())}
-    pooled = sorted(value for each in values.values() for value in each)
-    edges = {"": _edges(pooled)}
-    edges |= {stratum: _edges(sorted(each)) for stratum, each in values.items() if len(each) >= OWN_EDGES}
+    fewest = OWN_EDGES if len(learned) > 1 else SMALLEST_BASELINE
+    values = {
+        stratum: [value for _, value in kept.values]
+        for stratum, kept in sorted(learned.items())
+        if len(kept.values) >= fewest
+    }
+    if not values:
+        return None
+    edges = {stratum: _edges(sorted(each)) for stratum, each in values.items()}
     ranks = [0] * RANKS
     for stratum, each in values.items():
         for value in each:
-            ranks[rank_of(edges, stratum, value)] += 1
-    if sum(ranks) < SMALLEST_BASELINE or sum(1 for count in ranks if count) < 2:
+            ranks[bisect_left(edges[stratum], value)] += 1
+    if sum(1 for count in ranks if count) < 2:
         return None
+    sure = min(len(each) for each in values.values())
     sums = together([week.sums[which] for week in stretch])
-    return Baseline(edges, ranks, sums, sums[0] / days, _dispersion(stretch, which))
+    return Baseline(edges, ranks, sure, sums, sums[0] / days, _dispersion(stretch, which))
 
 
-def rank_of(edges: dict[str, list[float]], stratum: str, value: float) -> int:
-    """0 to 9: the place of ``value`` among the deciles of its stratum's baseline."""
-    return bisect_left(edges.get(stratum) or edges[""], value)
+def rank_of(baseline: Baseline, stratum: str, value: float) -> int | None:
+    """0 to 9: the place of ``value`` among the deciles of its stratum's baseline; None for a stratum that is not known."""
+    edges = baseline.edges.get(stratum)
+    return bisect_left(edges, value) if edges is not None else None
+
+
+def ranks_of(baseline: Baseline) -> list[float]:
+    """The ranks of the baseline's own values, as many as are ``sure``."""
+    whole = sum(baseline.ranks)
+    return [
+        float(rank)
+        for rank, count in enumerate(baseline.ranks)
+        for _ in range(round(count * baseline.sure / whole))
+    ]
 
 
 def drop_before(state: TwoTrendsState, since: float) -> None:
