@@ -119,6 +119,21 @@ def test_categories_that_are_no_longer_filled_in_are_no_drift() -> None:
     assert drifts(alerts) == []
 
 
+@pytest.mark.parametrize(("odds", "found"), [(1.0, []), (3.0, [("all", "drifting")])])
+def test_without_any_category_the_text_is_enough(odds: float, found: list[tuple[str, str]]) -> None:
+    signal = TicketComprehension.configured(DriftSettings(max_segments=1), 24)
+    observations = desk(
+        signal=signal,
+        days=180,
+        uncategorised=lambda day: 1.0,
+        odds=lambda day, _: odds if day >= 120 else 1.0,
+        seed=11,
+    )
+    state, alerts = judge(signal, observations)
+    assert said(alerts) == found
+    assert signal.verdicts(state)[0].counted_out["kind_unsure"] > 50
+
+
 def test_growth_and_weekends_are_no_drift() -> None:
     observations = desk(
         signal=SIGNAL, days=240, per_day=lambda day: float(4 * 1.004**day * (0.3 if day % 7 >= 5 else 1.0))
