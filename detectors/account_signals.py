@@ -20,15 +20,22 @@ InForce = Callable[[float], CompiledICP]
 
 
 class Facts:
-    """What costs something is found when it is asked for. ``in_force``: the ICP version at a time."""
+    """What costs something is found when it is asked for. ``in_force``: the ICP version at a time. One is made for each
+    signal, and lent out for one account after the other: most events are none of a signal's business."""
 
     __slots__ = ("_in_force", "_signal", "_state", "account")
 
-    def __init__(self, account: str, state: AccountState, signal: Signal, in_force: InForce) -> None:
-        self.account = account
-        self._state = state
+    account: str
+    _state: AccountState
+
+    def __init__(self, signal: Signal, in_force: InForce) -> None:
         self._signal = signal
         self._in_force = in_force
+
+    def of(self, account: str, state: AccountState) -> Facts:
+        self.account = account
+        self._state = state
+        return self
 
     @property
     def milestones(self) -> Mapping[str, float]:
@@ -81,11 +88,18 @@ class Output:
 
     __slots__ = ("_account", "_effects", "_signal", "_state")
 
-    def __init__(self, account: str, state: AccountState, signal: str, effects: Effects) -> None:
+    _account: str
+    _state: AccountState
+    _effects: Effects
+
+    def __init__(self, signal: str) -> None:
+        self._signal = signal
+
+    def of(self, account: str, state: AccountState, effects: Effects) -> Output:
         self._account = account
         self._state = state
-        self._signal = signal
         self._effects = effects
+        return self
 
     def observe(
         self,

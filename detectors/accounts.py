@@ -53,6 +53,7 @@ class AccountStage:
         self._only = self._icps[0] if len(self._icps) == 1 else None
         self._starts = [icp.effective_from for icp in self._icps]
         self._signals = {signal.name: signal for signal in signals}
+        self._lent = {signal.name: (Facts(signal, self.in_force), Output(signal.name)) for signal in signals}
         self._hearers: dict[type[Envelope], list[Signal]] = {}
         """event class -> the signals that want to see its events"""
         for signal in signals:
@@ -140,12 +141,8 @@ class AccountStage:
         self, account: str, state: AccountState, event: Envelope, at: float, effects: Effects
     ) -> None:
         for signal in self._hearers.get(type(event), ()):
-            signal.on_event(
-                Facts(account, state, signal, self.in_force),
-                event,
-                at,
-                Output(account, state, signal.name, effects),
-            )
+            facts, output = self._lent[signal.name]
+            signal.on_event(facts.of(account, state), event, at, output.of(account, state, effects))
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit
@@ -258,8 +255,8 @@ class AccountStage:
                         set_timer(state, name, at + goal.within, effects)
         for signal in self._signals.values():
             if milestone in signal.listens:
-                facts = Facts(account, state, signal, self.in_force)
-                signal.on_milestone(facts, milestone, Output(account, state, signal.name, effects))
+                facts, output = self._lent[signal.name]
+                signal.on_milestone(facts.of(account, state), milestone, output.of(account, state, effects))
 
     def _block(
         self, state: AccountState, variant: CompiledVariant, blocker: Blocker, at: float, effects: Effects
@@ -350,8 +347,8 @@ class AccountStage:
         signal_name, _, name = rest.partition(":")
         signal = self._signals.get(signal_name)
         if signal is not None:
-            facts = Facts(account, state, signal, self.in_force)
-            signal.on_timer(facts, name, due, Output(account, state, signal_name, effects))
+            facts, output = self._lent[signal_name]
+            signal.on_timer(facts.of(account, state), name, due, output.of(account, state, effects))
 
 
 _TIMERS = {
