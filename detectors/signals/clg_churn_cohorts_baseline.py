@@ -29,8 +29,10 @@ from detectors.signals.clg_churn_cohorts_state import (
 )
 from detectors.signals.weeks import Week, total
 
-FEWEST_EVENTS = 30
+FEWEST_EVENTS = 40
 """The upper bound of a hazard that rests on so many lies below 1.3 times its estimate."""
+ELITE_PRIOR = 2.0
+"""Events at the others' level that the elite's own is shrunk by."""
 
 
 def split(stretch: Sequence[ChurnWeek]) -> Split | None:
@@ -63,7 +65,7 @@ def freeze(stretch: Sequence[ChurnWeek], start: float, end: float) -> ChurnBasel
 
 def _elite(parts: Mapping[int, Part], hazards: Sequence[float | None]) -> float:
     """Shrunk towards 1: an elite is small, and nothing is known of one that nobody left."""
-    observed = expected = PRIOR_EVENTS
+    observed = expected = ELITE_PRIOR
     for tenure, part in parts.items():
         hazard = hazards[tenure]
         if hazard is not None:

@@ -18,11 +18,11 @@ from detectors.signals.dating import Dated
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 
-TENURE_EDGES = (30.0, 60.0, 90.0, 180.0, 270.0, 340.0, 395.0, 540.0, 705.0, 760.0)
+TENURE_EDGES = (30.0, 90.0, 180.0, 340.0, 395.0, 705.0, 760.0)
 """Days as a customer at which the next tenure begins."""
 TENURES = len(TENURE_EDGES) + 1
-PRIOR_EVENTS = 2.0
-"""How many events of the whole's hazard a tenure's own is shrunk by."""
+PRIOR_EVENTS = 0.5
+"""How many events of the whole's hazard a tenure's own is shrunk by: few, for new customers do leave more often."""
 SEEN_EXPECTED = 2.0
 """A tenure is known once so many events were to be expected in it by the whole's hazard."""
 
