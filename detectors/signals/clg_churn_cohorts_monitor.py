@@ -185,27 +185,23 @@ class ChurnMonitor:
 
     @property
     def has_enough(self) -> bool:
-        n, events = self._learned
-        promise = self._promise
-        return (
-            n >= promise.min_baseline
-            and self._learned_days >= promise.min_baseline_days
-            and events >= FEWEST_EVENTS
-        )
+        return not self._lacks
 
     @property
     def missing(self) -> str:
         if self.stored.watch is not None:
             return ""
-        n, events = self._learned
-        promise, lacks = self._promise, []
-        if n < promise.min_baseline:
-            lacks.append(f"{n} of {promise.min_baseline} observations")
-        if self._learned_days < promise.min_baseline_days:
-            lacks.append(f"{int(self._learned_days)} of {promise.min_baseline_days:g} days")
-        if events < FEWEST_EVENTS:
-            lacks.append(f"{events} of {FEWEST_EVENTS} customers who left")
-        return ", ".join(lacks) or "a stretch in which churn holds"
+        return ", ".join(self._lacks) or "a stretch in which churn holds"
+
+    @property
+    def _lacks(self) -> list[str]:
+        (n, events), days, promise = self._learned, self._learned_days, self._promise
+        wanted = (
+            (n, promise.min_baseline, "observations"),
+            (days, promise.min_baseline_days, "days"),
+            (events, FEWEST_EVENTS, "customers who left"),
+        )
+        return [f"{int(has)} of {needed:g} {what}" for has, needed, what in wanted if has < needed]
 
     def relearn(self) -> None:
         kept = self.stored
