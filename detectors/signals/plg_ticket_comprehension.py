@@ -30,11 +30,13 @@ from detectors.signals.contract import ALL, AccountFacts, AccountOutput
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.plg_ticket_comprehension_state import (
+    Labelled,
     Shared,
     TicketState,
     asks_about_launched,
     believed,
     launch,
+    to_learn,
 )
 from detectors.signals.plg_ticket_comprehension_taxonomy import BASIC, count_in, follow, rest_shifted
 from detectors.signals.plg_ticket_comprehension_tickets import UNLISTED, Memory, band, hear, read
@@ -218,8 +220,8 @@ class TicketComprehension(SegmentedSignal):
         number, by_text = guess, True
         if observation.measure == CATEGORISED:
             listed = int(observation.value)
-            if believed(shared, listed, denied=guess is not None and guess != listed):
-                _learn(cast(TicketState, state), tokens, listed)
+            _learn(cast(TicketState, state), to_learn(shared))
+            if believed(shared, listed, guess is not None and guess != listed, tokens):
                 number, by_text = listed, False
         if asks_about_launched(shared, observation.began, tokens):
             return "feature_launched"
@@ -281,8 +283,9 @@ def _guess(state: TicketState, tokens: Sequence[int]) -> int | None:
     return KINDS.index(kind) if kind is not None else None
 
 
-def _learn(state: TicketState, tokens: Sequence[int], number: int) -> None:
-    state.classifier.learn(state.texts, tokens, KINDS[number])
+def _learn(state: TicketState, ticket: Labelled | None) -> None:
+    if ticket is not None:
+        state.classifier.learn(state.texts, ticket.tokens, KINDS[ticket.kind])
 
 
 def _not_tokens() -> EventRefused:

@@ -6,12 +6,14 @@ Rules:
    time. A name without words (digits alone) can't be recognised. At most MAX_LAUNCHED launches are remembered.
 2. Categories are not believed while a form seems to write them: FORM_SAME of the newest FORM_OF tickets with a listed
    category have one kind, which was at most USUAL of them before, and the texts of FORM_DENIED surely say otherwise. Then
-   the text decides, until tickets have several kinds again. In a true rise the texts agree with the categories.
+   the text decides, until tickets have several kinds again. In a true rise the texts agree with the categories. The
+   classifier learns a ticket FORM_OF later, so never from a form.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -39,10 +41,12 @@ class Launched(Struct, array_like=True):
 
 
 class Labelled(Struct, array_like=True):
-    """Number of the kind, and whether the text surely says otherwise."""
+    """Number of the kind, whether the text surely says otherwise, its hashed words, and whether it was ``trusted``."""
 
     kind: int
     denied: bool
+    tokens: list[int] = []
+    trusted: bool = True
 
 
 class Shared(Struct, array_like=True):
@@ -85,9 +89,18 @@ def asks_about_launched(shared: Shared, began: float, tokens: list[int]) -> bool
     )
 
 
-def believed(shared: Shared, kind: int, denied: bool) -> bool:
+def to_learn(shared: Shared) -> Labelled | None:
+    """The oldest of the newest tickets where the next one pushes it out: by now a form would have been found out, so that
+    what it wrote is not learned."""
+    if len(shared.recent) < FORM_OF:
+        return None
+    oldest = shared.recent[0]
+    return oldest if oldest.trusted and oldest.kind != shared.form else None
+
+
+def believed(shared: Shared, kind: int, denied: bool, tokens: Sequence[int] = ()) -> bool:
     """Takes a ticket with a listed category in; whether the category is the customer's or the help desk's own choice."""
-    shared.recent.append(Labelled(kind, denied))
+    shared.recent.append(Labelled(kind, denied, list(tokens)))
     del shared.recent[:-FORM_OF]
     most, same = Counter(each.kind for each in shared.recent).most_common(1)[0]
     if same < FORM_SAME:
@@ -95,6 +108,7 @@ def believed(shared: Shared, kind: int, denied: bool) -> bool:
     elif shared.form < 0 and _is_new(shared, most) and _denied(shared) >= FORM_DENIED:
         shared.form, shared.untold = most, True
     if kind == shared.form:
+        shared.recent[-1].trusted = False
         return False
     shared.usual[kind] += 1
     if sum(shared.usual) >= _FOLLOWS:
