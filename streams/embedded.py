@@ -278,7 +278,9 @@ class EmbeddedService:
 
     def _expose(self) -> bytes:
         self.metrics.lag(events=self._engine.lag, now=self._now(), watermark=self._engine.pipeline.watermark)
-        self.metrics.partitions_stopped(1 if self._engine.gate is not None and self._engine.gate.reason else 0)
+        self.metrics.partitions_stopped(
+            1 if self._engine.gate is not None and self._engine.gate.reason else 0
+        )
         self.metrics.accounts(self.serving.account_count())
         self.metrics.delivery_backlog(
             {name: (each.waiting, each.oldest_s) for name, each in self._dispatcher.backlog().items()}

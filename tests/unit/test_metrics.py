@@ -224,7 +224,9 @@ def test_a_drifting_segment_does_not_hide_among_the_others():
 
 def test_no_label_names_a_person():
     metrics = Metrics()
-    metrics.verdicts([verdict("all"), verdict("rep:anna@seller.example", statistic=7.0), verdict("rep:other")])
+    metrics.verdicts(
+        [verdict("all"), verdict("rep:anna@seller.example", statistic=7.0), verdict("rep:other")]
+    )
     assert "anna" not in metrics.expose().decode()
     labels = {"signal": "plg.conversion_gap", "segment": OTHER}
     assert value(metrics, "plumbline_drift_statistic", **labels) == 7
