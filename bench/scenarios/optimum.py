@@ -2,7 +2,7 @@
 
 It is told the same observations as the signal, in the order in which they matured, and only those of the segment in
 which something was planted. It knows when the change begins, and both distributions: those of the value before and
-after, within each measure, stratum and tenth of exposure, counted over all seeds. Its threshold is that of one monitor
+after, within each measure, stratum, age and tenth of exposure, counted over all seeds. Its threshold is that of one monitor
 of the installation: false alarms a year, over the monitors, at the observed flow. Among procedures with that run length
 none has a smaller delay on average (Pollak and Tartakovsky, Theory Probab. Appl. 53, 2009: exactly optimal for its
 stationary delay; from a change at the first observation on it is a few observations from the best), so a signal, which
@@ -28,12 +28,20 @@ from schemas.settings import Settings
 JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "plg.conversion_gap": (("paid_given_activated",),),
     "plg.ticket_comprehension": (("categorised",),),
+    "plg.adoption_breadth": (("breadth",), ("depth",)),
+    "clg.roadmap_onboarding": (("complexity",), ("onboarding_days",)),
+    "clg.churn_cohorts": (("customer_month",),),
     "slg.hedged_language": (("hedged",),),
     "slg.off_profile_pipeline": (("off_profile",),),
 }
 """signal -> what it asks for together, each by the measures that tell of it; a signal that is not here is judged by all"""
 
-Key = tuple[str, str, int]
+BY_EXPOSURE = frozenset({"clg.support_burden"})
+"""signals whose observations have an exposure that is known before the value (days at risk end with it)"""
+_AGES = (45.0, 100.0, 200.0, 400.0)
+"""bounds of the age, in days, at which an observation matures: tenure, where a cohort is followed"""
+
+Key = tuple[str, str, int, int]
 
 
 class Optimum:
@@ -65,7 +73,7 @@ class Optimum:
         flat = [each for run in told for each in run]
         if not flat:
             return [math.inf] * len(self._runs)
-        exposures = _tenths([each.exposure for each in flat])
+        exposures = _tenths([each.exposure for each in flat]) if self._signal in BY_EXPOSURE else []
         values = sorted({each.value for each in flat})
         bounds = values[1:]
         if len(values) > 12:
@@ -73,7 +81,8 @@ class Optimum:
 
         def place(each: Told) -> tuple[Key, int]:
             exposure = bisect_right(exposures, each.exposure)
-            return (each.measure, each.stratum, exposure), bisect_right(bounds, each.value)
+            age = bisect_right(_AGES, each.day - each.began)
+            return (each.measure, each.stratum, exposure, age), bisect_right(bounds, each.value)
 
         ramp = max(run.ramp_days for run in self._runs)
         before: Counter[tuple[Key, int]] = Counter(place(each) for each in flat if each.began < 0)

@@ -22,22 +22,22 @@ class Size(Struct, frozen=True, kw_only=True):
 
 _BY_SIGNAL = {
     "plg.conversion_gap": Size(accounts=8000, days=400),
-    "plg.ticket_comprehension": Size(accounts=2500, days=400, support=1.0),
-    "plg.adoption_breadth": Size(accounts=3000, days=400, activity=0.08),
+    "plg.ticket_comprehension": Size(accounts=1800, days=400, support=1.0),
+    "plg.adoption_breadth": Size(accounts=3500, days=500, activity=0.12, support=0.02),
     "slg.cycle_spread": Size(accounts=4000, days=800),
     "slg.hedged_language": Size(accounts=3500, days=500),
     "slg.aged_win_rate": Size(accounts=4000, days=800),
     "slg.off_profile_pipeline": Size(accounts=3500, days=500),
     "clg.roadmap_onboarding": Size(accounts=3000, days=600),
     "clg.support_burden": Size(accounts=2500, days=500, activity=0.02, support=1.0),
-    "clg.churn_cohorts": Size(accounts=4000, days=900),
+    "clg.churn_cohorts": Size(accounts=4000, days=900, activity=0.003, support=0.02),
 }
 _BY_NAME = {
     "healthy": Size(accounts=2500, days=400, activity=0.05, support=0.5),
     "healthy-sales-led": Size(accounts=3500, days=500),
     "healthy-community-led": Size(accounts=2000, days=500, activity=0.03, support=0.6),
     "slg-wide-pipeline": Size(accounts=4000, days=800),
-    "plg-the-curious": Size(accounts=4500, days=400, activity=0.05, support=0.5),
+    "plg-the-curious": Size(accounts=6000, days=600, activity=0.03, support=0.25),
     "slg-one-rep-hedges": Size(accounts=4000, days=500),
     "data-help-desk-dies": Size(accounts=2000, days=400, support=1.0),
     "data-tickets-sent-twice": Size(accounts=2000, days=400, support=1.0),

@@ -25,6 +25,8 @@ _REST_SHARES = (0.28, 0.20, 0.25, 0.09, 0.12, 0.06)
 BURST_SHARE = 0.015
 """share of accounts that use the product and write a burst"""
 UNCATEGORISED = 0.2
+LEAVING_SHARE = 0.5
+"""of the customers who leave: they ask how"""
 ELITE_ASKS = 0.4
 """times as much as others who use it as much: the devoted know their way"""
 ASKED_SHARE = 0.04
@@ -123,7 +125,7 @@ def ask(
             for _ in range(6 + int(u[2] * 20)):
                 second += int(draw.exponential(2.0 * 3600)) + 30
                 question(second)
-    if account.churned < NEVER and u[3] < 0.5:
+    if account.churned < NEVER and u[3] < LEAVING_SHARE * min(rate, 1.0):
         subject, body = texts.LEAVING[int(u[4] * len(texts.LEAVING))]
         write(account.churned - int(DAY_S * (1 + 25 * u[5])), subject, body, None)
     if not happenings.all:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.scenarios.__main__ import chosen
-from bench.scenarios.optimum import Optimum
+from bench.scenarios.optimum import BY_EXPOSURE, JUDGED, Optimum
 from bench.scenarios.report import alarms, delay_of, report
 from bench.scenarios.rounds import ICP_CHANGES, Run, Said, Told, icps
 from bench.scenarios.sizes import size_of
@@ -69,6 +69,14 @@ def test_the_optimum_looks_into_the_planted_segment_alone() -> None:
     ]
     clear = [made([], history(seed, 0.1, 0.3)) for seed in range(6)]
     assert Optimum("slg.hedged_language", diluted).delays() == Optimum("slg.hedged_language", clear).delays()
+
+
+def test_the_measures_that_are_judged_are_the_signals_own() -> None:
+    signals = {scenario.resembles for scenario in SCENARIOS.values()}
+    assert set(JUDGED) | BY_EXPOSURE <= signals
+    told = {name: getattr(SIGNALS[name], "measures", None) for name in JUDGED if name in SIGNALS}
+    for name, measures in told.items():
+        assert measures is None or {each for part in JUDGED[name] for each in part} <= set(measures), name
 
 
 def test_a_signal_without_observations_has_no_optimum() -> None:

@@ -30,7 +30,7 @@ SALES_LED: Scenario = msgspec.structs.replace(
     ),
     growth_a_year=1.2,
     elite=0.02,
-    sales_fits=(0.12, 0.43, 0.45),
+    sales_fits=(0.10, 0.15, 0.75),
 )
 
 COMMUNITY_LED: Scenario = msgspec.structs.replace(
