@@ -198,7 +198,9 @@ class AccountStage:
         for variant in now.variants:
             if variant.name not in to_look and variant.name not in state.variants:
                 if profile_changed:  # nothing has happened that a profile could put another light on
-                    effects.moved.setdefault((variant.name, account), Moved(state)).fit_changed = True
+                    moved = effects.moved.setdefault((variant.name, account), Moved(state))
+                    moved.at = state.now
+                    moved.fit_changed = True
             elif profile_changed or variant.name in to_look:
                 look(
                     account,
