@@ -47,7 +47,8 @@ from tests.unit.simulated import ICP
 PARTITIONS = 4
 EVENTS = 200_000
 LIMIT_S = 200.0
-SETTINGS = Settings(clock="events")
+SETTINGS = Settings(clock="events", drift={"false_alarms_per_year": 12})
+"""so many that the planted drift is found within a small history"""
 
 
 class _Subject(msgspec.Struct):
@@ -83,7 +84,7 @@ def lines(history: Path) -> list[bytes]:
 @pytest.fixture(scope="module")
 def embedded(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPipeline]:
     """The embedded service's pipeline, after it has read its log to the end."""
-    settings = Settings(clock="events", data_dir=tmp_path_factory.mktemp("embedded"))
+    settings = SETTINGS.model_copy(update={"data_dir": tmp_path_factory.mktemp("embedded")})
     engine = EmbeddedPipeline(settings, load_icps([ICP]))
     try:
         engine.log.append(lines)
@@ -226,7 +227,7 @@ async def test_worker_processes_say_what_embedded_says(
     await _publish(lines, kafka)
     settings = tmp_path / "plumbline.yaml"
     settings.write_text(
-        f"icp: [{ICP}]\nclock: events\n"
+        f"icp: [{ICP}]\nclock: events\ndrift: {{false_alarms_per_year: 12}}\n"
         f"kafka: {{bootstrap: '{kafka.bootstrap}', topic_prefix: {kafka.prefix}, partitions: {PARTITIONS}, replication: 1}}\n"
         f"redis: {{url: '{redis.settings.url}', key_prefix: {redis.settings.key_prefix}}}\n"
     )

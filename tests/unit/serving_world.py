@@ -14,7 +14,6 @@ from aiohttp import web
 from yarl import URL
 
 from detectors.catalogue import signals
-from detectors.drift import DriftStage
 from detectors.signals.plg_conversion_gap import ConversionGap
 from schemas.icp import ICP, load_icp
 from schemas.observations import Observation, encode_observation
@@ -163,10 +162,7 @@ class World:
         self.observe(told)
 
     def observe(self, observations: Sequence[Observation]) -> None:
-        rows = [(number, encode_observation(each)) for number, each in enumerate(observations, 1)]
-        # The drift stage's own processor: what the pipeline runs after each commit of the account stage.
-        assert isinstance(self.pipeline.drift_stage, DriftStage)
-        self.pipeline._drift.process("observations", rows)
+        self.pipeline.observe([encode_observation(each) for each in observations])
 
     def close(self) -> None:
         self.serving.close()
