@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from schemas.redis_settings import RedisSettings
 from streams.stores.redis_keys import PartitionKeys, layout_key
 from tests.faults.distributed import oracle
 from tests.faults.distributed.conftest import PARTITIONS
 from tests.faults.distributed.contents import contents
+from tests.faults.distributed.undisturbed import undisturbed
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisServer
 from tests.services.workers import Deployment, deployment
@@ -24,7 +26,14 @@ async def ran(mine: Deployment, lines: list[bytes]) -> None:
     await mine.produce(lines, int(time.time() * 1000) - len(lines))
     worker = mine.start_worker()
     mine.wait_until_received(len(lines))
+    await oracle.settled(mine, observed(mine, lines))
     assert worker.stop() == 0
+
+
+def observed(mine: Deployment, lines: list[bytes]) -> int:
+    """How many observations come of ``lines``."""
+    apart = RedisSettings(url=mine.redis_url, key_prefix=f"{mine.key_prefix}-undisturbed")
+    return undisturbed(lines, apart, PARTITIONS).observations
 
 
 @pytest.mark.parametrize("what", ["state", "layout"])
@@ -58,7 +67,7 @@ async def test_a_topic_that_grows_while_it_is_read_stops_the_worker_and_splits_n
         await mine.produce(lines[:2000], int(time.time() * 1000) - 2000)
         worker = mine.start_worker()
         mine.wait_until_received(2000)
-        await oracle.settled(mine, 0)
+        await oracle.settled(mine, observed(mine, lines[:2000]))
         before = contents(oracle.settings_of(mine), mine.kafka.prefix)
         await mine.kafka.grow("product.events", partitions=PARTITIONS + 1)
         assert worker.exit_code() == REFUSED
