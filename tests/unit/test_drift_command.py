@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,14 @@ def run(folder: Path, *arguments: str, columns: int = 100) -> Result:
     return CliRunner().invoke(command, [*arguments, "--data-dir", str(folder)], env=environment)
 
 
+def first_table(output: str) -> list[str]:
+    """The title and the table of the first signal; the next title is not indented."""
+    title, *rest = output.splitlines()
+    return [title, *takewhile(lambda line: line.startswith(" "), rest)]
+
+
 def test_the_list_begins_with_what_drifts(folder: Path) -> None:
-    lines = run(folder, "list").output.splitlines()
+    lines = first_table(run(folder, "list").output)
     assert lines[0] == "plg.conversion_gap paid conversion of activated accounts"
     assert lines[1].split() == ["segment", "state", "since", "before", "now", "statistic"]
     states = [line.replace("all accounts", "all").split()[1] for line in lines[2:]]
@@ -51,7 +58,7 @@ def test_the_list_begins_with_what_drifts(folder: Path) -> None:
 
 
 def test_a_narrow_terminal_gets_the_table_without_the_statistic(folder: Path) -> None:
-    lines = run(folder, "list", columns=66).output.splitlines()
+    lines = first_table(run(folder, "list", columns=66).output)
     assert lines[1].split() == ["segment", "state", "since", "before", "now"]
     assert len(lines) == 5
     assert all(len(line) <= 66 for line in lines)

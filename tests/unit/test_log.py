@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -129,6 +130,13 @@ def test_appenders_in_many_threads_keep_their_own_order_and_share_syncs(
         assert (lines[last - 1], lines[last]) == (b"%d a" % writer, b"%d b" % writer)
 
 
+def is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
 @given(batches=st.lists(LINES, min_size=1, max_size=5), data=st.data())
 @settings(max_examples=80, deadline=None)
 def test_a_crash_that_tears_the_file_anywhere_keeps_the_acknowledged_prefix(
@@ -149,7 +157,8 @@ def test_a_crash_that_tears_the_file_anywhere_keeps_the_acknowledged_prefix(
     with EventLog(directory, segment_bytes=120) as log:
         found = [line for _, line in read_all(log)]
         assert found[: len(kept)] == kept
-        whole = torn.count(b"\n")
+        # A last line without its end is kept where it is a whole object: nothing of it is missing.
+        whole = torn.count(b"\n") + is_object(torn.rpartition(b"\n")[2])
         assert found[len(kept) :] == batches[acknowledged][:whole]
         log.append([b"after"])
         assert read_all(log)[-1] == (len(kept) + whole, b"after")
