@@ -250,7 +250,7 @@ async def test_a_store_that_is_locked_is_waited_for(path: Path, db: sqlite3.Conn
             await made.until(crm__delivered=1)
 
 
-async def test_a_store_that_fails_is_tried_again_until_the_service_stops() -> None:
+async def test_a_store_that_fails_is_tried_again_until_the_service_stops(tmp_path: Path) -> None:
     tries = 0
 
     def full_at_first() -> str:
@@ -264,7 +264,7 @@ async def test_a_store_that_fails_is_tried_again_until_the_service_stops() -> No
         raise sqlite3.OperationalError("database or disk is full")
 
     pulse = Pulse(0.001)
-    with closing(Queue.open(Path(":memory:"))) as queue, ThreadPoolExecutor(1) as thread:
+    with closing(Queue.open(tmp_path / "queue.db")) as queue, ThreadPoolExecutor(1) as thread:
         calls = QueueThread(queue, thread)
         assert await calls.call(pulse, full_at_first) == "written"
         pulse.stop()
