@@ -38,9 +38,17 @@ def services_by() -> Literal["packages", "docker"]:
     raise pytest.UsageError(f"PLUMBLINE_TEST_SERVICES is `{chosen}`; it can be packages or docker")
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nothing listens on and that this run has not given out before: who asked first may not be
+    listening yet."""
+    for _ in range(1000):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
+    raise AssertionError("no port is free that was not given out before")
