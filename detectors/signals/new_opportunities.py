@@ -69,7 +69,7 @@ def take_in(
 ) -> AnyOpening | LeftOut:
     """The opening that a stage change belongs to, or why it belongs to none. ``at``: the event's time, ``now``: the
     account's own (Unix seconds). ``known`` and ``waiting`` are changed."""
-    mark = _mark(change.opportunity_id)
+    mark = mark_of(change.opportunity_id)
     closed = change.outcome is not None
     here = next((each for each in known if each.mark == mark), None)
     if here is not None:
@@ -132,5 +132,6 @@ def _forget(known: list[Known], waiting: list[AnyOpening], now: float) -> None:
             known.remove(oldest)
 
 
-def _mark(opportunity_id: str) -> int:
+def mark_of(opportunity_id: str) -> int:
+    """What an opportunity is known by: short, whatever its id is."""
     return int.from_bytes(blake2b(opportunity_id.encode(), digest_size=8).digest())

@@ -1,0 +1,55 @@
+"""Bulk closings: what one owner closes on one day, far beyond the owner's wont, is one burst and no behaviour of buyers.
+
+Operations clean the CRM up, or a quarter ends: many deals end on a day that says nothing about them. What of a burst is
+known is only how old each deal was when it was closed; so whoever counts ages takes it for open until then, and for gone
+afterwards (right-censored).
+
+Rules:
+1. Wins and losses are told apart; a day is one of UTC. The first FEWEST of a day count as they are, or BEYOND times what the
+   owner closes on a day with closings, whichever is more. What comes on top is in bulk.
+2. An owner's wont is a running mean over the days with closings; a burst counts in it only up to what was allowed twice, so
+   that a busy owner is soon taken for what he is, and a burst is not.
+3. At most MAX_OWNERS are remembered; those who closed nothing for longest are forgotten first.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from schemas.duration import DAY
+
+FEWEST = 3
+BEYOND = 4.0
+MAX_OWNERS = 256
+LONGEST_NAME = 64
+_PACE = 0.2
+
+
+class Closer(Struct, array_like=True):
+    """An owner's newest day with closings (days since 1970), how many it has, and how many the days before had, on average."""
+
+    day: int
+    n: int = 0
+    usual: float = 0.0
+
+
+class BulkClosings(Struct, array_like=True):
+    closers: dict[str, Closer] = field(default_factory=dict)
+
+    def in_bulk(self, owner: str, outcome: str, at: float) -> bool:
+        """Counts a closing at ``at`` (Unix seconds), and says whether it belongs to a burst."""
+        name, day = f"{outcome}:{owner[:LONGEST_NAME]}", int(at // DAY)
+        closer = self.closers.pop(name, None) or Closer(day)
+        # The newest stands last.
+        self.closers[name] = closer
+        if len(self.closers) > MAX_OWNERS:
+            del self.closers[next(iter(self.closers))]
+        if day > closer.day:
+            closer.usual += _PACE * (min(closer.n, 2 * _allowed(closer)) - closer.usual)
+            closer.day, closer.n = day, 0
+        closer.n += 1
+        return closer.n > _allowed(closer)
+
+
+def _allowed(closer: Closer) -> float:
+    return max(FEWEST, BEYOND * closer.usual)
