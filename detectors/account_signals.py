@@ -58,6 +58,10 @@ class Facts:
         return self._state.now
 
     @property
+    def used(self) -> int:
+        return self._state.used
+
+    @property
     def memory(self) -> Any:
         if self._signal.memory is None:
             raise TypeError(f"{self._signal.name} has no memory")

@@ -20,8 +20,8 @@ from detectors.triggers import Cell
 from schemas.errors import StateRefused
 from schemas.events import MAX_ATTRIBUTES
 
-STATE_VERSION = 2
-"""2: memories of the drift signals. States of version 1 are read, and written as version 2."""
+STATE_VERSION = 3
+"""2: memories of the drift signals; 3: ``used``. States of older versions are read, and written as this one."""
 MAX_SEEN = 512
 NEVER = -1.0
 _DIGEST = 8
@@ -71,6 +71,8 @@ class AccountState(Struct, array_like=True, dict=True):
     """what the profile stated as its acquisition source, and when"""
     memories: dict[str, Raw] = {}
     """drift signal -> what its account half remembers, encoded; what was read is in ``memory_of``'s hands"""
+    used: int = 0
+    """product events"""
 
 
 Memory = TypeVar("Memory", bound=Struct)
@@ -80,7 +82,7 @@ _decoder = msgspec.msgpack.Decoder(AccountState)
 _version_decoder = msgspec.msgpack.Decoder(list[Any])
 _HEAD = _encoder.encode(AccountState())[:2]
 """an array of so many, and the version as its first element"""
-_HEAD_OF_VERSION_1 = b"\x9c\x01"
+_OLDER_HEADS = (b"\x9d\x02", b"\x9c\x01")
 
 
 def encode_state(state: AccountState) -> bytes:
@@ -94,14 +96,14 @@ def decode_state(raw: bytes) -> AccountState:
     try:
         if raw[:2] == _HEAD:
             return _decoder.decode(raw)
-        if raw[:2] == _HEAD_OF_VERSION_1:  # all that it has not is empty
+        if raw[:2] in _OLDER_HEADS:  # all that it has not is empty
             state = _decoder.decode(raw)
             state.version = STATE_VERSION
             return state
         version, *_ = _version_decoder.decode(raw)
     except ValueError:  # msgspec's errors are ValueErrors; so is a list without a first element
         version = STATE_VERSION
-    if version in (1, STATE_VERSION):
+    if version in (1, 2, STATE_VERSION):
         raise StateRefused(
             "a stored account state is damaged: it can't be read",
             remedy="restore the data directory from a backup, or start from an empty one and replay",

@@ -33,7 +33,15 @@ from detectors.effects import Effects, Listing
 from detectors.scoring import CompiledVariant, decide, total_of
 from detectors.signals.contract import Milestone, Signal
 from detectors.triggers import bound
-from schemas.events import PRODUCT_PREFIX, VISITOR_PREFIX, AccountProfile, Envelope, Event, WebVisit
+from schemas.events import (
+    PRODUCT_PREFIX,
+    VISITOR_PREFIX,
+    AccountProfile,
+    Envelope,
+    Event,
+    ProductEvent,
+    WebVisit,
+)
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (PRODUCT_PREFIX, VISITOR_PREFIX)
@@ -89,7 +97,9 @@ class AccountStage:
             return True
         icp = self._only or self.in_force(at)
         changed = False
-        if isinstance(event, AccountProfile):
+        if isinstance(event, ProductEvent):
+            state.used += 1
+        elif isinstance(event, AccountProfile):
             changed = merge_attributes(state, event.data.attributes, at)
             if "acquisition_source" in event.data.attributes:
                 stated = icp.acquisition.of_profile(event.data.attributes["acquisition_source"])

@@ -18,6 +18,7 @@ from detectors.sequential.taxonomy_mixture import TaxonomyMixture
 from detectors.sequential.trend_mixture import TrendMixture
 from detectors.signals.clg_churn_cohorts import ChurnCohorts
 from detectors.signals.clg_roadmap_onboarding import RoadmapOnboarding
+from detectors.signals.clg_support_burden import SupportBurden
 from detectors.signals.contract import Signal
 from detectors.signals.plg_adoption_breadth import AdoptionBreadth
 from detectors.signals.plg_conversion_gap import ConversionGap
@@ -46,6 +47,7 @@ SIGNALS: dict[str, type[Signal]] = {
     HedgedLanguage.name: HedgedLanguage,
     OffProfilePipeline.name: OffProfilePipeline,
     RoadmapOnboarding.name: RoadmapOnboarding,
+    SupportBurden.name: SupportBurden,
     TicketComprehension.name: TicketComprehension,
 }
 

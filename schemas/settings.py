@@ -131,6 +131,8 @@ class DriftSettings(Written):
     """clg.roadmap_onboarding: how long a new account is given to be onboarded."""
     profile_settling: Duration = 7 * DAY
     """slg.off_profile_pipeline: how long after an opportunity's creation the profile may settle before it is judged."""
+    support_exposure: Literal["seats", "usage"] = "seats"
+    """clg.support_burden: whether customers weigh by their seats or by their product events over 90 days."""
 
 
 class DeadLetterSettings(Written):

@@ -6,8 +6,9 @@ What counts:
    is not known. ``churned`` ends them, once; who comes back is not counted again.
 2. One observation a customer and 30 days (``customer_month``), told when the 30 days are over, whoever left in them: 1 or 0,
    with the days at risk. So customers who stay are told as soon as those who leave, and nobody looks worse for being new.
-3. Elite (``elite`` below) is who was so when the 30 days began: who is asked onto the board for having stayed, or leaves it
-   for leaving, changes nothing of what was.
+3. Elite (elite.py) is who was so when the 30 days began: who is asked onto the board for having stayed, or leaves it for
+   leaving, changes nothing of what was. Until the use of a first month is told, nobody knows who is elite, and customer
+   months are counted out (``elite_unknown``).
 4. Left edge: customer months from before churn was recorded at all, or within four weeks after, are counted out.
 5. Later eras are compared, by tenure, with customers of earlier ones. The ICP file's ``community_since`` says which are
    which: ``earlier`` until six months after it, ``suspect`` from six to twelve, ``later`` then; a change begins with suspects.
@@ -23,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import msgspec
 from msgspec import Struct
 
 from detectors.signals.clg_churn_cohorts_monitor import (
@@ -36,11 +38,13 @@ from detectors.signals.clg_churn_cohorts_monitor import (
 from detectors.signals.clg_churn_cohorts_state import ChurnState
 from detectors.signals.clg_churn_cohorts_words import drifting, resolved, uniform
 from detectors.signals.contract import AccountFacts, AccountOutput, Quantity
+from detectors.signals.elite import BOARD, HIGHEST, UNKNOWN, MonthlyBar, begin_month, standing_of
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.rate_words import words_unsteady
 from detectors.signals.segmented import SegmentedSignal
 from detectors.signals.segmented_alerts import Case, Words
 from detectors.signals.segmented_state import SegmentedState
+from detectors.signals.tenure import customer_since
 from schemas.duration import DAY
 from schemas.events import AccountProfile, Envelope
 from schemas.observations import Observation
@@ -51,15 +55,17 @@ OTHERS = "others"
 _HALF_YEAR = 183 * DAY
 _TIMER = "month"
 _ENDED = 1e18
+_DIGITS = 3
 
 
 class Customer(Struct, array_like=True):
     """Unix seconds. ``acquired`` is -1 while the account is no customer that was heard of; ``told`` up to when its days at
-    risk were told; ``elite``: whether it was so then."""
+    risk were told; ``standing`` (elite.py) as it was then, from ``marks`` of its use."""
 
     acquired: float = -1.0
     told: float = -1.0
-    elite: bool = False
+    standing: int = UNKNOWN
+    marks: list[int] = []
 
 
 class ChurnCohorts(SegmentedSignal):
@@ -76,7 +82,9 @@ class ChurnCohorts(SegmentedSignal):
     measures: ClassVar[Mapping[str, Values]] = {CUSTOMER_MONTH: SHARE, CHURN_SEEN: SHARE}
     recorded_by: ClassVar[Mapping[str, str]] = {CUSTOMER_MONTH: CHURN_SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
+    state_version: ClassVar[int] = 2
     monitor_state: ClassVar[type[Struct]] = ChurnState
+    shared: ClassVar[type[Struct] | None] = MonthlyBar
 
     def monitor(self, stored: Any) -> ChurnMonitor:
         return ChurnMonitor(self.promise, stored)
@@ -97,8 +105,11 @@ class ChurnCohorts(SegmentedSignal):
             began=acquired,
             value=value,
             account=f"account-{number}",
-            segments={"source": ("referral", "content", "direct")[number % 3], "era": era(acquired, None)},
-            stratum=ELITE if number % 17 == 1 else OTHERS,
+            segments={
+                "source": ("referral", "content", "direct")[number % 3],
+                "era": era(acquired, None),
+                "standing": str(number % 17 + (BOARD if number % 34 == 1 else 0)),
+            },
             exposure=15.0 if value else 30.0,
         )
 
@@ -114,7 +125,7 @@ class ChurnCohorts(SegmentedSignal):
     def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
         """A profile that says since when the account is a customer."""
         if "customer_since" in event.data.attributes and facts.memory.acquired < 0:
-            since = _seconds_of(facts.attributes.get("customer_since"))
+            since = customer_since(facts.attributes)
             if since is not None and since <= at:
                 self._acquire(facts, since, output)
 
@@ -131,11 +142,13 @@ class ChurnCohorts(SegmentedSignal):
             segments={
                 "source": facts.source,
                 "era": era(customer.acquired, facts.icp(due).community_since),
+                "standing": str(customer.standing),
             },
-            stratum=ELITE if customer.elite else OTHERS,
+            stratum=ELITE if customer.standing >= BOARD else OTHERS,
             exposure=(until - customer.told) / DAY,
         )
-        customer.told, customer.elite = due, elite(facts.attributes)
+        customer.told = due
+        customer.standing = standing_of(facts.attributes, begin_month(customer.marks, facts.used))
         if left:
             customer.told = _ENDED
         else:
@@ -147,7 +160,7 @@ class ChurnCohorts(SegmentedSignal):
             return
         customer: Customer = facts.memory
         customer.acquired, customer.told = acquired, max(acquired, facts.now)
-        customer.elite = elite(facts.attributes)
+        customer.standing = standing_of(facts.attributes, begin_month(customer.marks, facts.used))
         output.set_timer(_TIMER, customer.told + MONTH)
 
     # The drift half.
@@ -163,7 +176,10 @@ class ChurnCohorts(SegmentedSignal):
         begin = (observation.at - MONTH - observation.began) / DAY
         if begin < 0 or observation.exposure * DAY > MONTH:
             return "not_a_month"
-        return (observation,)
+        elite = state.shared.take(_told_standing(observation), observation.at)
+        if elite is None:
+            return "elite_unknown"
+        return (msgspec.structs.replace(observation, stratum=ELITE if elite else OTHERS),)
 
     def words_drifting(self, case: Case) -> Words:
         return drifting(case)
@@ -179,11 +195,6 @@ class ChurnCohorts(SegmentedSignal):
         return super().words_noticed(finding, case)
 
 
-def elite(attributes: Mapping[str, Any]) -> bool:
-    """Whether the account is one of those whom a community listens to: it sits on the advisory board."""
-    return attributes.get("advisory_board") is True
-
-
 def era(acquired: float, community_since: datetime | None) -> str:
     """``earlier``, ``suspect`` or ``later`` by the community's date; ``2026H1`` where there is none. Unix seconds."""
     if community_since is None:
@@ -193,12 +204,8 @@ def era(acquired: float, community_since: datetime | None) -> str:
     return EARLIER if after < _HALF_YEAR else SUSPECT if after < 2 * _HALF_YEAR else LATER
 
 
-def _seconds_of(written: object) -> float | None:
-    """Unix seconds of a time as profiles are checked to write it (RFC 3339)."""
-    if not isinstance(written, str):
-        return None
-    try:
-        time = datetime.fromisoformat(written)
-    except ValueError:
-        return None
-    return time.timestamp() if time.tzinfo is not None else None
+def _told_standing(observation: Observation) -> int:
+    """UNKNOWN for what is no standing."""
+    told = observation.segments.get("standing", "")
+    standing = int(told) if told.isdecimal() and len(told) <= _DIGITS else UNKNOWN
+    return standing if standing <= HIGHEST else UNKNOWN

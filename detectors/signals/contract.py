@@ -67,6 +67,12 @@ class AccountFacts(Protocol):
         ...
 
     @property
+    def used(self) -> int:
+        """How many product events were heard of, ever, late ones too: a signal that asks how much the account uses the
+        product needs to hear none of them."""
+        ...
+
+    @property
     def memory(self) -> Any:
         """What this signal remembers of the account: an instance of its ``memory``, to be changed in place."""
         ...

@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from detectors.signals.bursts import BurstRule, close, due, join
 from detectors.signals.contract import ALL, AccountFacts, AccountOutput
+from detectors.signals.known_tickets import hear
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.plg_ticket_comprehension_state import (
@@ -39,7 +40,7 @@ from detectors.signals.plg_ticket_comprehension_state import (
     to_learn,
 )
 from detectors.signals.plg_ticket_comprehension_taxonomy import BASIC, count_in, follow, rest_shifted
-from detectors.signals.plg_ticket_comprehension_tickets import UNLISTED, Memory, band, hear, read
+from detectors.signals.plg_ticket_comprehension_tickets import UNLISTED, Memory, read
 from detectors.signals.plg_ticket_comprehension_words import (
     SHARE_OF,
     words_drifting,
@@ -53,6 +54,7 @@ from detectors.signals.rate_words import words_unsteady
 from detectors.signals.segmented import SegmentedSignal, promise_of
 from detectors.signals.segmented_alerts import Case, Words, case_of, notice
 from detectors.signals.segmented_state import SegmentedState
+from detectors.signals.tenure import tenure_band
 from detectors.text import ticket_tokens
 from detectors.text.ticket_kinds import KINDS
 from schemas.alerts import Notice
@@ -139,7 +141,7 @@ class TicketComprehension(SegmentedSignal):
             value=value,
             account=f"account-{number}",
             segments={"source": ("direct", "referral", "content")[number // 10 % 3]},
-            stratum=("0-30 days", "over 365 days")[number // 10 % 2],
+            stratum=("0-30", "over 365")[number // 10 % 2],
             phrases=["what is"] if asks else [],
             tokens=list(ticket_tokens(text)) if measure == BY_TEXT else [],
         )
@@ -188,7 +190,7 @@ class TicketComprehension(SegmentedSignal):
             began=first.at,
             value=float(first.kind) if listed else 0.0,
             segments=segments,
-            stratum=band(tenure_s),
+            stratum=tenure_band(tenure_s),
             phrases=first.phrases,
             tokens=first.tokens,
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from detectors.signals.clg_churn_cohorts import CHURN_SEEN, CUSTOMER_MONTH, ChurnCohorts, era
+from detectors.signals.elite import BOARD
 from detectors.signals.monitor import Promise
 from detectors.signals.segmented_state import SegmentedState
 from schemas.alerts import DriftAlert, Notice
@@ -62,8 +63,11 @@ def customers(
                     began=T0 + began * DAY,
                     value=float(left),
                     account=f"account-{number}",
-                    segments={"source": SOURCES[number % 2], "era": label(T0 + began * DAY)},
-                    stratum="elite" if elite else "others",
+                    segments={
+                        "source": SOURCES[number % 2],
+                        "era": label(T0 + began * DAY),
+                        "standing": str(100 + number % 2 * BOARD if elite else 50),
+                    },
                     exposure=float(at_risk) if left else 30.0,
                 )
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detectors.signals.clg_churn_cohorts import CHURN_SEEN, CUSTOMER_MONTH, ChurnCohorts
+from detectors.signals.elite import standing_of
 from schemas.icp import ICP, load_icp
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
@@ -34,7 +35,7 @@ def test_a_customer_tells_its_days_at_risk_every_thirty_days() -> None:
     assert [(each.at, each.began, each.value, each.exposure) for each in months(made)] == [
         (T0 + number * MONTH, T0, 0.0, 30.0) for number in (1, 2, 3)
     ]
-    assert months(made)[0].segments == {"source": "unknown", "era": "2026H1"}
+    assert months(made)[0].segments == {"source": "unknown", "era": "2026H1", "standing": "-1"}
 
 
 def test_who_leaves_is_told_when_the_thirty_days_are_over_and_then_no_more() -> None:
@@ -95,6 +96,19 @@ def test_the_elite_is_who_was_so_when_the_days_began() -> None:
     made.take(profile(T0 + 70 * DAY, advisory_board=None))
     made.wait(T0 + 121 * DAY)
     assert [each.stratum for each in months(made)] == ["others", "elite", "elite", "others"]
+
+
+def test_the_use_of_the_months_before_is_told() -> None:
+    made = account()
+    made.take(product(T0, "paid"), profile(T0, seats=4))
+    for day in range(1, 120):
+        made.take(product(T0 + day * DAY, "viewed"))
+    made.wait(T0 + 181 * DAY)
+    told = [each.segments["standing"] for each in months(made)]
+    a_day = str(standing_of({"seats": 4}, 90.0))
+    assert told[:2] == ["-1", a_day]
+    assert told[2:4] == [a_day, a_day]
+    assert int(told[5]) < int(a_day)
 
 
 def test_the_communitys_date_gives_the_era() -> None:
