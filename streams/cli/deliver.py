@@ -6,25 +6,19 @@ from pathlib import Path
 
 import click
 
+from streams.cli.run_options import logs_option, settings_option
 from streams.cli.until_signal import configure_service_logs, run_until_signal
 from streams.kafka.delivering import DeliveryService
 from streams.settings_file import load_settings
 
 
 @click.command(name="deliver")
-@click.option(
-    "--settings",
-    "settings_path",
-    type=click.Path(path_type=Path),
-    help="Settings file; ./plumbline.yaml if it is there.",
-)
+@settings_option
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the delivery queue is kept.")
 @click.option(
     "--metrics", "metrics_at", metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz there."
 )
-@click.option(
-    "--json-logs/--text-logs", default=None, help="Log lines as JSON; the default away from a terminal."
-)
+@logs_option
 def command(
     settings_path: Path | None, data_dir: Path | None, metrics_at: str | None, json_logs: bool | None
 ) -> None:

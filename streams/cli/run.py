@@ -14,6 +14,7 @@ import uvloop
 from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
+from streams.cli.run_options import logs_option, settings_and_icp
 from streams.embedded import EmbeddedPipeline, EmbeddedService
 from streams.icp_files import load_icps
 from streams.logs import configure_logs
@@ -22,25 +23,11 @@ from streams.settings_file import load_settings
 
 
 @click.command(name="run")
-@click.option(
-    "--settings",
-    "settings_path",
-    type=click.Path(path_type=Path),
-    help="Settings file; ./plumbline.yaml if it is there.",
-)
-@click.option(
-    "--icp",
-    "icp_paths",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="ICP file, once for each version.",
-)
+@settings_and_icp
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where log and state are kept.")
 @click.option("--listen", help="Address and port, 127.0.0.1:8460 unless the settings say otherwise.")
 @click.option("--drain", is_flag=True, help="Process what the log holds, then end. No HTTP, no webhooks.")
-@click.option(
-    "--json-logs/--text-logs", default=None, help="Log lines as JSON; the default away from a terminal."
-)
+@logs_option
 def command(
     settings_path: Path | None,
     icp_paths: tuple[Path, ...],

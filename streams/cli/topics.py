@@ -12,16 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.duration import write_duration
+from streams.cli.run_options import settings_option
 from streams.kafka import topics
 from streams.kafka.topics import TopicReport
 from streams.settings_file import load_settings
 
-_settings = click.option(
-    "--settings",
-    "settings_path",
-    type=click.Path(path_type=Path),
-    help="Settings file; ./plumbline.yaml if it is there.",
-)
 _json = click.option("--json", "as_json", is_flag=True, help="JSON, for machines.")
 
 
@@ -31,7 +26,7 @@ def command() -> None:
 
 
 @command.command()
-@_settings
+@settings_option
 @_json
 def create(settings_path: Path | None, as_json: bool) -> None:
     """Make the topics that are not there yet. What is there is left as it is.
@@ -42,7 +37,7 @@ def create(settings_path: Path | None, as_json: bool) -> None:
 
 
 @command.command()
-@_settings
+@settings_option
 @_json
 def describe(settings_path: Path | None, as_json: bool) -> None:
     """Show the topics. Ends with 1 when one is not as it must be."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from streams.cli.run_options import logs_option, settings_and_icp
 from streams.cli.until_signal import configure_service_logs, run_until_signal
 from streams.icp_files import load_icps
 from streams.kafka.worker import Worker
@@ -14,23 +15,9 @@ from streams.settings_file import load_settings
 
 
 @click.command(name="worker")
-@click.option(
-    "--settings",
-    "settings_path",
-    type=click.Path(path_type=Path),
-    help="Settings file; ./plumbline.yaml if it is there.",
-)
-@click.option(
-    "--icp",
-    "icp_paths",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="ICP file, once for each version.",
-)
+@settings_and_icp
 @click.option("--metrics", help="Serve /healthz, /readyz and /metrics at this address and port.")
-@click.option(
-    "--json-logs/--text-logs", default=None, help="Log lines as JSON; the default away from a terminal."
-)
+@logs_option
 def command(
     settings_path: Path | None, icp_paths: tuple[Path, ...], metrics: str | None, json_logs: bool | None
 ) -> None:
