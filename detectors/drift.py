@@ -1,7 +1,9 @@
 """The drift stage: one observation of one signal -> new state, drift alerts and notices.
 
 Keyed by the signal's name. A signal without state begins with ``new_state``; what its half of the work is stands in
-detectors/signals/contract.py.
+detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), and what was left out
+because a source was ill: the state of data.health is at hand in every step, since one order holds for all observations
+(detectors/suspension.py).
 """
 
 from __future__ import annotations
@@ -9,9 +11,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
+from detectors.decisions import DECISIONS, Decided, decide, forget_what_ended, show, standing
 from detectors.effects import Effects
-from detectors.signals.contract import Signal, Verdict
+from detectors.health.data_health import DataHealth, Fact, HealthState
+from detectors.health.tally import SIGNAL as DATA_HEALTH
+from detectors.health.tally import Heard
+from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN, Signal, Verdict
+from detectors.suspension import adopted_until, concerns, count_out, shown, touched
 from schemas.observations import Observation
+
+
+class DriftState(Struct):
+    """``own``: the signal's state. ``decided``: segment -> what people decided about it."""
+
+    own: Any
+    decided: dict[str, Decided] = {}
+
+
+class _Stored(Struct):
+    own: bytes
+    decided: dict[str, Decided]
+
+
+_stored = msgspec.msgpack.Decoder(_Stored)
 
 
 class DriftStage:
@@ -20,34 +45,56 @@ class DriftStage:
     def __init__(self, signals: Sequence[Signal]) -> None:
         self._signals = {signal.name: signal for signal in signals}
 
-    def new_state(self, signal: str) -> Any:
+    def new_state(self, signal: str) -> DriftState:
         found = self._signals.get(signal)
-        return found.new_state() if found is not None else None
+        return DriftState(found.new_state() if found is not None else None)
 
-    def encode_state(self, signal: str, state: Any) -> bytes:
+    def encode_state(self, signal: str, state: DriftState) -> bytes:
         found = self._signals.get(signal)
-        return found.encode_state(state) if found is not None else b""
+        own = found.encode_state(state.own) if found is not None else b""
+        return msgspec.msgpack.encode(_Stored(own, state.decided))
 
-    def decode_state(self, signal: str, raw: bytes) -> Any:
+    def decode_state(self, signal: str, raw: bytes) -> DriftState:
+        """Raises StateRefused. A state from before decisions were kept is the signal's own, and nothing more."""
         found = self._signals.get(signal)
-        return found.decode_state(raw) if found is not None else None
+        if found is None:
+            return DriftState(None)
+        try:
+            stored = _stored.decode(raw)
+        except msgspec.MsgspecError:
+            return DriftState(found.decode_state(raw))
+        return DriftState(found.decode_state(stored.own), stored.decided)
 
-    def step(self, signal: str, state: Any, observation: Observation, at: float, effects: Effects) -> bool:
+    def step(
+        self, signal: str, state: DriftState, observation: Observation, at: float, effects: Effects
+    ) -> bool:
+        """Raises EventRefused, and leaves ``state`` as it was, for an observation that can't be."""
         found = self._signals.get(signal)
-        if found is not None:
-            effects.alerts.extend(found.step(state, observation))
+        if found is None:
+            return True
+        if observation.measure not in DECISIONS:
+            alerts = found.step(state.own, observation)
+            if alerts and state.decided:
+                forget_what_ended(state.decided, alerts)
+            effects.alerts.extend(alerts)
+            return True
+        verdicts = found.verdicts(state.own)
+        stood = standing(observation, verdicts)
+        if observation.measure != ACKNOWLEDGED:
+            effects.alerts.extend(found.step(state.own, observation))
+        decide(state.decided, observation, stood, {verdict.segment for verdict in verdicts})
         return True
 
     def finish(self, effects: Effects) -> None:
         """Nothing is left for the end of a batch."""
 
-    def due(self, state: Any) -> float | None:
+    def due(self, state: DriftState) -> float | None:
         """A drift signal has no timers: it looks when an observation arrives."""
         return None
 
-    def fire(self, signal: str, state: Any, until: float, effects: Effects) -> None:
+    def fire(self, signal: str, state: DriftState, until: float, effects: Effects) -> None:
         """Nothing to fire."""
 
-    def verdicts(self, signal: str, state: Any) -> Sequence[Verdict]:
+    def verdicts(self, signal: str, state: DriftState) -> Sequence[Verdict]:
         found = self._signals.get(signal)
-        return found.verdicts(state) if found is not None else ()
+        return show(state.decided, found.verdicts(state.own)) if found is not None else ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.condition_fields import PROFILE, Field, attributes, fields_of
 from schemas.conditions import MAX_LIST, MAX_PATTERN, OPERATORS
+from schemas.event_subjects import NEEDED
 from schemas.events import EVENT_CLASSES
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
@@ -23,7 +24,7 @@ _OPERANDS: dict[str, dict[str, Any]] = {
     "between": {"type": "array", "minItems": 2, "maxItems": 2, "items": _NUMBER},
     "exists": {"type": "boolean"},
 }
-_NOT_RELEASED = sorted(set(EVENT_CLASSES) - {"product.released"})
+_OF_ACCOUNTS = sorted(set(EVENT_CLASSES) - set(NEEDED))
 
 
 def condition_definitions() -> dict[str, Any]:
@@ -65,10 +66,10 @@ def condition_definitions() -> dict[str, Any]:
             "type": "object",
             "required": ["event"],
             "properties": {
-                "event": {"description": "The type of the event.", "enum": _NOT_RELEASED},
+                "event": {"description": "The type of the event.", "enum": _OF_ACCOUNTS},
                 "account": {"$ref": "#/$defs/account_condition"},
             },
-            "allOf": [_if_event(event) for event in _NOT_RELEASED],
+            "allOf": [_if_event(event) for event in _OF_ACCOUNTS],
         },
         "condition": {
             "description": "On the account's profile, or on an event.",

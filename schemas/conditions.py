@@ -29,6 +29,7 @@ import re2
 from msgspec import Struct
 
 from schemas.condition_fields import PROFILE, Field, attributes, fields_of, find, objection
+from schemas.event_subjects import NEEDED
 from schemas.events import EVENT_CLASSES
 from schemas.file_positions import Path, show_key
 from schemas.written import Misfit
@@ -143,10 +144,8 @@ def read_condition(written: object, about: About = "either") -> Condition:
             code="unknown_event",
         )
         return reader.finished(Condition(None, AllOf(()), AllOf(())))
-    if event == "product.released":
-        reader.refuse(
-            "a release belongs to the product, not to an account", "use another event type", ("event",)
-        )
+    if event in NEEDED:
+        reader.refuse(NEEDED[event][1], "use another event type", ("event",))
     of_account: Node = AllOf(())
     reader.reserved = {"event": _EVENT_ON_TOP, "account": "write `account` once, beside `event`"}
     if written.get("account") is not None:

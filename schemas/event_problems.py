@@ -53,6 +53,10 @@ _REMEDIES = {
     "properties": 'write an object, like {"plan": "team"}',
     "campaign": 'write an object, like {"source": "google", "medium": "cpc"}',
     "name": "name what happened, like report_viewed",
+    "segment": "name one that plumbline drift lists, like all or source:referral",
+    "by": "name who has decided it",
+    "reason": "say in 500 characters or less why, for those who ask in a year",
+    "retake_baseline": "write true or false",
 }
 _OTHERWISE = "plumbline schema events shows what each field takes"
 

@@ -1,8 +1,7 @@
 """The events that Plumbline reads: CloudEvents 1.0 in structured JSON, one event a message.
 
 Rules:
-1. ``subject`` is the account's id (and the key of the log), but for ``product:<name>`` on product.released and
-   ``visitor:<id>`` on a web.visit whose account is not known yet.
+1. ``subject`` is the account's id (and the key of the log), but where event_subjects.py says otherwise.
 2. Strict where it matters: an unknown ``type``, a missing field, a wrong JSON type, a time without an offset or
    money without a currency is refused with its JSON path and what to do. Fields that are not known are ignored.
    Of a key that is given twice the last one counts; a second, different ``type`` is refused.
@@ -22,11 +21,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.errors import EventRefused, Problem
+from schemas.event_depth import deeper_than
 from schemas.event_problems import WIDE_INTEGER, explain, not_json, out_of_calendar
+from schemas.event_subjects import wrong_subject
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Text = Annotated[str, Meta(max_length=32_768)]
+Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset, like 2026-11-01T09:30:00Z")]
 Currency = Annotated[str, Meta(max_length=3, pattern="^[A-Z]{3}$", description="ISO 4217, like EUR")]
 Amount = Annotated[float, Meta(ge=0)]
@@ -36,8 +38,6 @@ Property = (
 """Any JSON, but no integer that state could not hold. What lies deeper is looked at only if there is something."""
 
 MAX_ATTRIBUTES = 200
-PRODUCT_PREFIX = "product:"
-VISITOR_PREFIX = "visitor:"
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -159,6 +159,17 @@ class AlertOutcomeData(Struct, kw_only=True, gc=False, omit_defaults=True):
     reason: Text | None = None
 
 
+class DriftAcknowledgedData(Struct, kw_only=True, gc=False, omit_defaults=True):
+    segment: Name
+    by: Name
+    reason: Reason
+    retake_baseline: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("`reason` says nothing")
+
+
 class Envelope(Struct, kw_only=True, gc=False, omit_defaults=True, tag_field="type"):
     """The CloudEvents attributes that Plumbline reads. ``source`` and ``id`` together name an event once for all."""
 
@@ -214,6 +225,13 @@ class AlertOutcome(Envelope, tag="alert.outcome", gc=False, omit_defaults=True):
     data: AlertOutcomeData
 
 
+class DriftAcknowledged(Envelope, tag="drift.acknowledged", gc=False, omit_defaults=True):
+    """A person knows of a drift and says so; ``retake_baseline``: and what is now is normal from now on."""
+
+    topic = "alert.outcomes"
+    data: DriftAcknowledgedData
+
+
 class WebVisit(Envelope, tag="web.visit", gc=False, omit_defaults=True):
     """A page was visited."""
 
@@ -222,7 +240,14 @@ class WebVisit(Envelope, tag="web.visit", gc=False, omit_defaults=True):
 
 
 Event = (
-    AccountProfile | StageChanged | ProductEvent | ProductReleased | SupportTicket | AlertOutcome | WebVisit
+    AccountProfile
+    | StageChanged
+    | ProductEvent
+    | ProductReleased
+    | SupportTicket
+    | AlertOutcome
+    | DriftAcknowledged
+    | WebVisit
 )
 
 EVENT_CLASSES: dict[str, type[Envelope]] = {
@@ -234,9 +259,12 @@ EVENT_CLASSES: dict[str, type[Envelope]] = {
         ProductReleased,
         SupportTicket,
         AlertOutcome,
+        DriftAcknowledged,
         WebVisit,
     )
 }
+NOT_OF_ACCOUNTS = frozenset({ProductReleased, DriftAcknowledged})
+"""Their subject is never an account."""
 
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
@@ -245,9 +273,6 @@ _EVENT_TYPES = ", ".join(sorted(EVENT_CLASSES))
 
 _LAST_TIME = datetime(9000, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
-# A string without an end takes the rest: else every quote in it would be tried as a start, in quadratic time.
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
-_BRACKETS = re.compile(rb"[\[{]|[\]}]")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
@@ -282,7 +307,7 @@ def event_reader(
         containers = raw.count(b"{")
         if b"[" in raw:
             containers += raw.count(b"[")
-        if containers > max_depth and _deeper_than(raw, max_depth):
+        if containers > max_depth and deeper_than(raw, max_depth):
             raise _refused(
                 "too_deep",
                 f"the event is nested more than {max_depth} levels deep",
@@ -307,7 +332,7 @@ def event_reader(
             or ":" in subject
             or 92 in raw
             or not subject.isprintable()
-            or type(event) is ProductReleased
+            or type(event) in NOT_OF_ACCOUNTS
         ):
             _refuse_unusual(raw, event, containers)
         return subject, at, event
@@ -343,19 +368,10 @@ def _refuse_unusual(raw: bytes, event: Event, containers: int) -> None:
         )
     if 92 in raw:
         _refuse_control_characters(event)
-    released = type(event) is ProductReleased
-    if ":" in subject:
-        if subject.startswith(PRODUCT_PREFIX) and not released:
-            raise _wrong_subject(f"a subject {PRODUCT_PREFIX}... belongs to product.released")
-        if subject.startswith(VISITOR_PREFIX) and type(event) is not WebVisit:
-            raise _wrong_subject(f"a subject {VISITOR_PREFIX}... belongs to web.visit")
-        if subject in (PRODUCT_PREFIX, VISITOR_PREFIX):
-            raise _wrong_subject("nothing stands behind the colon", f"write the subject as {subject}<name>")
-    if released and not subject.startswith(PRODUCT_PREFIX):
-        raise _wrong_subject(
-            "a release belongs to a product, not to an account",
-            f"write the subject as {PRODUCT_PREFIX}<name>",
-        )
+    if ":" in subject or type(event) in NOT_OF_ACCOUNTS:
+        problem = wrong_subject(str(type(event).__struct_config__.tag), subject)
+        if problem is not None:
+            raise EventRefused(problem)
 
 
 def encode_event(event: Event) -> bytes:
@@ -372,10 +388,6 @@ def _refused(code: str, what: str, *, where: str = "$", remedy: str = "") -> Eve
     return EventRefused(Problem(code=code, what=what, where=where, remedy=remedy))
 
 
-def _wrong_subject(what: str, remedy: str = "give the account's id as the subject") -> EventRefused:
-    return _refused("wrong_subject", what, where="$.subject", remedy=remedy)
-
-
 def _refuse_control_characters(event: Event) -> None:
     """CloudEvents 1.0 forbids them in attributes, and lists and terminals would trip over them."""
     for name in ("id", "source"):
@@ -386,15 +398,3 @@ def _refuse_control_characters(event: Event) -> None:
                 where=f"$.{name}",
                 remedy="leave out NUL, line breaks, tabs and the like",
             )
-
-
-def _deeper_than(raw: bytes, levels: int) -> bool:
-    level = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", raw)):
-        if bracket in (b"{", b"["):
-            level += 1
-            if level > levels:
-                return True
-        else:
-            level -= 1
-    return False

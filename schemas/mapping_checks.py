@@ -13,7 +13,8 @@ from typing import Any, TypeGuard
 import msgspec
 
 from schemas.event_fields import ATTRIBUTES, EventField, NoSuchField, event_field, fields_of, required_of
-from schemas.events import EVENT_CLASSES, PRODUCT_PREFIX, VISITOR_PREFIX, Time
+from schemas.event_subjects import NEEDED, OWNERS
+from schemas.events import EVENT_CLASSES, Time
 from schemas.mapping_values import carries_zone, columns_of, read_as, read_template, spelled_out, time_format
 from schemas.written import Misfit, Path
 
@@ -111,14 +112,15 @@ def _subject_misfits(written: Any, event: str) -> Iterator[Misfit]:
     text = value.get("constant") or value.get("template") or ""
     if not isinstance(text, str):
         return
-    if event == "product.released" and not text.startswith(PRODUCT_PREFIX):
+    needed, why = NEEDED.get(event, ("", ""))
+    if not text.startswith(needed):
         yield Misfit(
-            "a release belongs to a product, not to an account",
-            f'write the subject as "{PRODUCT_PREFIX}<name>"',
+            why,
+            f'write the subject as "{needed}<name>"',
             ("subject",),
             code="wrong_subject",
         )
-    for prefix, owner in ((PRODUCT_PREFIX, "product.released"), (VISITOR_PREFIX, "web.visit")):
+    for prefix, owner in OWNERS.items():
         if text.startswith(prefix) and event != owner:
             yield Misfit(
                 f"a subject {prefix}... belongs to {owner}",

@@ -41,7 +41,7 @@ MIN_EXPOSED_TOKEN = 16
 """Characters of a token, at least, where others can reach the service."""
 MAX_ENTRIES = 200
 
-AlertKind = Literal["trigger", "blocker_ended", "activation_missed", "drift", "notice"]
+AlertKind = Literal["trigger", "blocker_ended", "activation_missed", "drift", "notice", "data_health"]
 Quadrant = Literal["route", "nurture", "discover", "not_now"]
 
 
@@ -56,15 +56,18 @@ class Token(Written):
     """Which CloudEvents source it may write: a pattern with * and ?."""
     read: bool = False
     """Opens the API, the pages and the metrics."""
+    acknowledge: bool = False
+    """May acknowledge drifts and have baselines taken anew: events drift.acknowledged, whatever their source."""
 
     @classmethod
     def misfits(cls, written: Mapping[str, Any]) -> Iterable[Misfit]:
-        if written.get("source") is None and written.get("read", False) in (False, None):
+        opens = (written.get("source"), written.get("read"), written.get("acknowledge"))
+        if all(each in (None, False) for each in opens):
             yield Misfit(
                 "this token opens nothing",
-                "add source: (what it may write), or read: true",
+                "add source: (what it may write), read: true, or acknowledge: true",
                 code="useless_token",
-                absent=("source", "read"),
+                absent=("source", "read", "acknowledge"),
             )
 
 

@@ -31,7 +31,7 @@ from prometheus_client import (
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
-from detectors.signals.contract import Verdict, names_a_person
+from detectors.signals.contract import Verdict, VerdictState, names_a_person
 from schemas.events import EVENT_CLASSES
 from schemas.settings import AlertKind
 from streams.batch_result import BatchResult
@@ -46,7 +46,7 @@ ACCOUNTS = "accounts"
 OTHER = "other"
 UNKNOWN_TYPE = "unknown"
 _EVENT_TYPES = {event_class.__name__: event_type for event_type, event_class in EVENT_CLASSES.items()}
-DRIFT_STATES = ("learning", "watching", "drifting", "resolved")
+DRIFT_STATES: tuple[str, ...] = get_args(VerdictState)
 _DELIVERY_RESULTS = frozenset(result.value for result in Result)
 MAX_REASONS = 50
 MAX_ENDPOINTS = 100
@@ -394,6 +394,6 @@ class Metrics:
 
 
 def _nearness(verdict: Verdict) -> tuple[bool, float]:
-    """How near a verdict is to an alarm; drifting comes before everything."""
+    """How near a verdict is to an alarm; drifting comes before everything, also before what is known of."""
     ratio = verdict.statistic / verdict.threshold if verdict.threshold > 0 else 0.0
     return verdict.state == "drifting", ratio

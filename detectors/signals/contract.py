@@ -24,7 +24,8 @@ from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
 Milestone = Literal["signed_up", "activated", "onboarded", "converted", "churned"]
-VerdictState = Literal["learning", "watching", "drifting", "resolved"]
+VerdictState = Literal["learning", "watching", "drifting", "acknowledged", "resolved"]
+"""``acknowledged``: a drift that is on, and of which a person has said that it is known (detectors/decisions.py)"""
 Quantity = Literal["share", "days", "ratio", "number"]
 """what the numbers of a verdict are"""
 ALL = "all"
@@ -32,7 +33,9 @@ ALL = "all"
 PERSONS = frozenset({"rep"})
 """Dimensions whose values are people: their segments are in no metric's label, where ``other`` stands for them."""
 BASELINE_RETAKEN = "baseline_retaken"
-"""The measure by which a person's decision is told, so that a replay repeats it; segments = {"segment": its name}."""
+ACKNOWLEDGED = "acknowledged"
+"""The measures by which a person's decision is told, so that a replay repeats it: ``segments`` = {"segment": its name, "by":
+who}, ``phrases`` = [why]. A signal is told of the first only; detectors/decisions.py keeps both."""
 
 
 def names_a_person(segment: str) -> bool:
@@ -136,6 +139,17 @@ class Evidence(Struct, array_like=True, gc=False):
     phrases: list[str] = []
 
 
+class Decision(Struct, array_like=True, gc=False):
+    """What a person decided about a segment, and how it stood then. Unix seconds; ``since``: of the drift, if one was on."""
+
+    at: float
+    kind: Literal["acknowledged", "baseline_retaken"]
+    by: str
+    reason: str
+    state: VerdictState
+    since: float | None = None
+
+
 class Verdict(Struct, kw_only=True):
     """What is known of one signal in one segment. ``missing`` says in words what learning still needs."""
 
@@ -160,6 +174,8 @@ class Verdict(Struct, kw_only=True):
     """of ``before`` and ``now``"""
     evidence: list[Evidence] = []
     """what weighs most, the strongest first"""
+    decisions: list[Decision] = []
+    """what people decided, the newest first; put in by the drift stage"""
 
 
 class Signal(Protocol):

@@ -3,8 +3,9 @@
 Rules:
 1. Without tokens, the service listens on a loopback address only and everything is open to this machine. The ``Host``
    header must then name a loopback address, or a page of a stranger could read all by rebinding its own name's DNS.
-2. With tokens, only /healthz and /readyz are open. Events need a token with a ``source`` as ``Authorization: Bearer``;
-   everything else needs a token with ``read: true``, as Bearer, or as the password of HTTP Basic for browsers.
+2. With tokens, only /healthz and /readyz are open. Events need a token with a ``source`` as ``Authorization: Bearer``,
+   those that decide about a drift one with ``acknowledge: true`` instead: a sender must not be able to switch off the
+   signal that would tell on it. Everything else needs a token with ``read: true``, as Bearer, or as the password of HTTP Basic for browsers.
 3. A request that changes something and carries an ``Origin`` must carry this service's own: browsers add credentials
    by themselves.
 4. Tokens are compared as hashes, all of them, in constant time. They never appear in an answer or a log line.
@@ -23,7 +24,8 @@ import re2
 import structlog
 from aiohttp import hdrs, web
 
-from schemas.errors import PlumblineError
+from schemas.errors import PlumblineError, Problem
+from schemas.events import DriftAcknowledged, Event
 from schemas.settings import Settings, Token
 from streams.gateway.headers import add_security_headers
 from streams.gateway.problem import Answered, Handler, RequestRefused, answer_with_problems
@@ -43,13 +45,32 @@ class Grant:
     def __init__(self, token: Token) -> None:
         self.digest = _digest(token.token.get_secret_value())
         self.read = token.read
-        self.write = token.source is not None
+        self.acknowledge = token.acknowledge
+        self.write = token.source is not None or token.acknowledge
         self._source = re2.compile(_glob(token.source)) if token.source is not None else None
 
-    def may_write(self, source: str) -> bool:
-        """Whether events of this CloudEvents source may be sent with the token."""
-        return self._source is not None and self._source.fullmatch(source) is not None
+    def refusal(self, event: Event) -> Problem | None:
+        """Why ``event`` may not be sent with the token; None where it may."""
+        if isinstance(event, DriftAcknowledged):
+            return None if self.acknowledge else _MAY_NOT_ACKNOWLEDGE
+        allowed = self._source is not None and self._source.fullmatch(event.source) is not None
+        return None if allowed else _SOURCE_NOT_ALLOWED
 
+
+_SOURCE_NOT_ALLOWED = Problem(
+    code="source_not_allowed",
+    what="the token may not write events of this source",
+    where="$.source",
+    remedy="use the token of that source, or widen the token's `source` in the settings",
+)
+_MAY_NOT_ACKNOWLEDGE = Problem(
+    code="may_not_acknowledge",
+    what="the token may not decide about drifts",
+    where="$.type",
+    remedy="use a token with `acknowledge: true` in the settings",
+)
+NOT_ALLOWED = frozenset({_SOURCE_NOT_ALLOWED.code, _MAY_NOT_ACKNOWLEDGE.code})
+"""codes of events that another token may send"""
 
 GRANT = web.RequestKey("grant", Grant)
 """Set on a request that a token was needed for; absent where everything is open."""
@@ -135,7 +156,7 @@ def _granted(request: web.Request, grants: Sequence[Grant]) -> Grant:
             403,
             "token_not_allowed",
             "this token may not send events" if for_events else "this token may not read",
-            remedy="use one that has a `source` in the settings"
+            remedy="use one that has a `source`, or `acknowledge: true`, in the settings"
             if for_events
             else "use one with `read: true` in the settings",
         )

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from schemas.errors import EventRefused, Problem
-from schemas.events import Limits, decode_event
+from schemas.events import Event, Limits, decode_event
 from streams.gateway.problem import RefusedEvent, RequestRefused
 from streams.gateway.sink import Accepted
 
@@ -69,20 +69,21 @@ def judge(
     events: list[tuple[int, bytes]],
     limits: Limits,
     now: float,
-    may_write: Callable[[str], bool] | None,
+    refusal: Callable[[Event], Problem | None] | None,
     *,
     pause_bytes: int = 131_072,
 ) -> Iterator[tuple[list[Accepted], list[RefusedEvent]]]:
     """(events to keep, events refused), portion by portion of about ``pause_bytes``: the caller can do other things
-    in between. ``may_write`` says whether the sender may write events of a source; None allows all."""
+    in between. ``refusal`` says why the sender may not send an event, if so; None allows all."""
     kept: list[Accepted] = []
     refused: list[RefusedEvent] = []
     size = 0
     for index, line in events:
         try:
             event = decode_event(line, limits, now)
-            if may_write is not None and not may_write(event.source):
-                raise EventRefused(_SOURCE_NOT_ALLOWED)
+            problem = refusal(event) if refusal is not None else None
+            if problem is not None:
+                raise EventRefused(problem)
             kept.append(Accepted(event.topic, event.subject, line))
         except EventRefused as error:
             refused.append(_refusal(index, line, error.problem, limits))
@@ -91,14 +92,6 @@ def judge(
             yield kept, refused
             kept, refused, size = [], [], 0
     yield kept, refused
-
-
-_SOURCE_NOT_ALLOWED = Problem(
-    code="source_not_allowed",
-    what="the token may not write events of this source",
-    where="$.source",
-    remedy="use the token of that source, or widen the token's `source` in the settings",
-)
 
 
 def _refusal(index: int, line: bytes, problem: Problem, limits: Limits) -> RefusedEvent:

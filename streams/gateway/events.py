@@ -22,7 +22,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from schemas.settings import Settings
-from streams.gateway.auth import EVENTS_PATH, GRANT
+from streams.gateway.auth import EVENTS_PATH, GRANT, NOT_ALLOWED
 from streams.gateway.batch import FORMS, Form, judge, split
 from streams.gateway.body import defer_continue, read_body
 from streams.gateway.problem import Answered, RefusedEvent, RequestRefused, accepted
@@ -109,7 +109,7 @@ class _Gateway:
             events,
             self._deps.settings.limits,
             self._deps.now(),
-            grant.may_write if grant is not None else None,
+            grant.refusal if grant is not None else None,
         )
         for more_kept, more_refused in portions:
             kept += more_kept
@@ -145,11 +145,11 @@ def _form_of(request: web.Request) -> Form:
 
 
 def _all_refused(refused: list[RefusedEvent]) -> RequestRefused:
-    if all(one.code == "source_not_allowed" for one in refused):
+    if all(one.code in NOT_ALLOWED for one in refused):
         return RequestRefused(
             403,
-            "source_not_allowed",
-            "the token may not write events of this source",
+            refused[0].code,
+            refused[0].what,
             remedy=refused[0].remedy,
             errors=refused,
         )

@@ -18,7 +18,7 @@ def verdict_views(snapshot: Snapshot, signals: Sequence[Signal]) -> list[Verdict
     views: list[VerdictView] = []
     for signal in signals:
         raw = stored.get(signal.name)
-        state = signal.new_state() if raw is None else stage.decode_state(signal.name, raw)
+        state = stage.new_state(signal.name) if raw is None else stage.decode_state(signal.name, raw)
         views += [_view(signal.title, verdict) for verdict in stage.verdicts(signal.name, state)]
     return views
 

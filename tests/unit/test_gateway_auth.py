@@ -25,6 +25,7 @@ TOKENS = Settings.model_validate(
             {"name": "crm", "token": SECRET, "source": "https://crm.example/*"},
             {"name": "app", "token": "s3cret-of-the-app-team", "source": "app.?cme.example"},
             {"name": "ops", "token": "s3cret-of-ops-people", "read": True},
+            {"name": "growth", "token": "s3cret-of-growth-team", "acknowledge": True},
         ],
     }
 )
@@ -74,6 +75,35 @@ async def test_a_token_may_write_its_own_source(guarded: Service) -> None:
     sent = dump(event(1, source="https://crm.example/eu"))
     assert (await guarded.post(sent, Authorization=f"bearer {SECRET}"))[0] == 202
     assert guarded.kept() == [sent]
+
+
+def decision(**changes: str) -> dict[str, object]:
+    data = {"segment": "all", "by": "Ann", "reason": "a promotion", "retake_baseline": True}
+    made = event(1, source="https://crm.example/eu", type="drift.acknowledged", subject="signal:plg.x")
+    return {**made, "data": data, **changes}
+
+
+async def test_who_sends_data_may_not_decide_about_drifts(guarded: Service) -> None:
+    status, answer, _ = await guarded.post(dump(decision()), Authorization=f"Bearer {SECRET}")
+    assert (status, answer["type"]) == (403, "urn:plumbline:problem:may_not_acknowledge")
+    good = event(2, source="https://crm.example/eu")
+    status, answer, _ = await guarded.post(dump([decision(), good]), BATCH, Authorization=f"Bearer {SECRET}")
+    assert (status, answer["accepted"]) == (207, 1)
+    assert answer["rejected"][0]["code"] == "may_not_acknowledge"
+    assert guarded.kept() == [dump(good)]
+
+
+async def test_who_decides_about_drifts_sends_nothing_else(guarded: Service) -> None:
+    bearer = {"Authorization": "Bearer s3cret-of-growth-team"}
+    assert (await guarded.post(dump(decision(source="plumbline")), **bearer))[0] == 202
+    status, answer, _ = await guarded.post(dump(event(2)), **bearer)
+    assert (status, answer["type"]) == (403, "urn:plumbline:problem:source_not_allowed")
+    assert (await get(guarded, "/", **bearer))[0] == 403
+    assert len(guarded.kept()) == 1
+
+
+async def test_without_tokens_this_machine_decides(open_here: Service) -> None:
+    assert (await open_here.post(dump(decision())))[0] == 202
 
 
 async def test_another_source_gets_403_for_all_and_207_for_some(guarded: Service) -> None:
