@@ -1,9 +1,7 @@
 """The drift stage: one observation of one signal -> new state, drift alerts and notices.
 
 Keyed by the signal's name. A signal without state begins with ``new_state``; what its half of the work is stands in
-detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), and what was left out
-because a source was ill: the state of data.health is at hand in every step, since one order holds for all observations
-(detectors/suspension.py).
+detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py).
 """
 
 from __future__ import annotations
@@ -16,11 +14,7 @@ from msgspec import Struct
 
 from detectors.decisions import DECISIONS, Decided, decide, forget_what_ended, show, standing
 from detectors.effects import Effects
-from detectors.health.data_health import DataHealth, Fact, HealthState
-from detectors.health.tally import SIGNAL as DATA_HEALTH
-from detectors.health.tally import Heard
-from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN, Signal, Verdict
-from detectors.suspension import adopted_until, concerns, count_out, shown, touched
+from detectors.signals.contract import ACKNOWLEDGED, Signal, Verdict
 from schemas.observations import Observation
 
 
