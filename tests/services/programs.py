@@ -6,7 +6,9 @@ fails it, since a check that silently doesn't run is worse than none. `make test
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import shutil
 import socket
 from typing import Literal, NoReturn
@@ -38,17 +40,20 @@ def services_by() -> Literal["packages", "docker"]:
     raise pytest.UsageError(f"PLUMBLINE_TEST_SERVICES is `{chosen}`; it can be packages or docker")
 
 
-_given: set[int] = set()
+_FIRST_PORT, _PORTS = 20_000, 1_500
+"""Below the ports that the system itself gives to outgoing connections, so none of these takes one. Each of pytest's
+processes has a stretch of its own."""
+_stretch = _FIRST_PORT + _PORTS * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8)
+_ports = itertools.cycle(random.sample(range(_stretch, _stretch + _PORTS), _PORTS))
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on and that this run has not given out before: who asked first may not be
-    listening yet."""
-    for _ in range(1000):
+    """A loopback port that nothing listens on and that was not given out lately: who asked may not be listening yet."""
+    for port in itertools.islice(_ports, _PORTS):
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
-            return port
-    raise AssertionError("no port is free that was not given out before")
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError(f"none of the ports {_stretch} to {_stretch + _PORTS - 1} is free")
