@@ -227,6 +227,15 @@ class CohortHazard:
         else:
             cohort.at_risk -= 1
 
+    def end_days(self, state: CohortState, at: float) -> None:
+        """Takes in the days that are over at ``at`` (Unix seconds), as an observation of that day would. Raises ValueError
+        for a time that can't be."""
+        if not 0 <= at < LATEST:
+            raise ValueError("a cohort's times are Unix seconds of this era")
+        day = int(at // DAY)
+        if state.day is None or day > state.day:
+            self._pass_to(state, day)
+
     def statistic(self, state: CohortState) -> float:
         """As of the end of the last day that is over."""
         return state.statistic

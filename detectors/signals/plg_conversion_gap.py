@@ -6,9 +6,13 @@ What counts:
 2. Who converted before or when activating is sales-led: counted out, not in this signal.
 3. Left edge: cohorts that began before conversions (activations) were recorded at all, or within SETTLING_DAYS after, are
    counted out by reason, never in a baseline. A recording that has just begun is seldom complete.
-4. ``drifting`` is: paying falls while activation holds. If activation falls alike it
+4. A fall is found among mature cohorts (share_monitor.py), and mostly long before among those that are not
+   (plg_conversion_gap_early.py). For that three things are told at once, when they happen: an account signed up, activated,
+   converted, each with the date of the step before it. An account is told once for each, as it was known then: what a
+   late event changes afterwards shows in the mature observation only. Who leaves unpaid is one who does not pay.
+5. ``drifting`` is: paying falls while activation holds. If activation falls alike it
    is the notice ``whole funnel``, and the state stays ``watching``. A rise never alarms.
-5. For ``all`` a fall that is only a shift of the mix of sources is drift too, and says that it is mix: those who come now
+6. For ``all`` a fall that is only a shift of the mix of sources is drift too, and says that it is mix: those who come now
    convert less, whatever the reason. The sources themselves stay quiet then.
 """
 
@@ -24,12 +28,15 @@ from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, 
 from detectors.signals.plg_conversion_gap_judgement import (
     SIGNAL,
     composition,
+    evidence_of,
     judge,
+    judge_early,
     retake,
     unsteady,
     verdict_finding,
 )
-from detectors.signals.plg_conversion_gap_state import GapState, Segment
+from detectors.signals.plg_conversion_gap_since import paid_now
+from detectors.signals.plg_conversion_gap_state import GapState, Segment, Watching
 from detectors.signals.segments import UNKNOWN, segment_of
 from detectors.signals.share_monitor import Promise
 from detectors.signals.weeks import week_start
@@ -43,16 +50,37 @@ from schemas.settings import DriftSettings
 PAID = "paid_given_activated"
 ACTIVATED = "activated_given_signed_up"
 SALES_LED = "sales_led"
+SIGN_UP_SEEN = "sign_up_seen"
 CONVERSION_SEEN = "conversion_seen"
 ACTIVATION_SEEN = "activation_seen"
+"""Told when it happens. ``began`` is the step before, and FOLLOWED its segment, where that was told; else ``at``. The value
+is 1 where the account is at risk of the next step from now on."""
+FOLLOWED = "followed_as"
+"""A dimension of what is told at once: the source under which the account was told of at the step before."""
 BASELINE_RETAKEN = "baseline_retaken"
 """A person's decision, told as an observation so that a replay repeats it; segments = {"segment": its name}."""
 
 SETTLING_DAYS = 28.0
 
-_MEASURES = frozenset({PAID, ACTIVATED, SALES_LED, CONVERSION_SEEN, ACTIVATION_SEEN, BASELINE_RETAKEN})
+LONGEST_FOLLOWED_DAYS = 180
+"""The early watch follows an account that long at most, whatever the horizon."""
+
+_MEASURES = frozenset(
+    {PAID, ACTIVATED, SALES_LED, SIGN_UP_SEEN, CONVERSION_SEEN, ACTIVATION_SEEN, BASELINE_RETAKEN}
+)
 _EARLIEST, _LATEST = 0.0, 7_258_118_400.0
 _SEEN = {PAID: CONVERSION_SEEN, ACTIVATED: ACTIVATION_SEEN}
+
+
+class Told(Struct, array_like=True):
+    """What one account told at once: when it signed up and activated as it was known then (Unix seconds; None: not told), under
+    which sources, and whether it converted."""
+
+    signed_up: float | None = None
+    signed_up_as: str = ""
+    activated: float | None = None
+    activated_as: str = ""
+    converted: bool = False
 
 
 class ConversionGap:
@@ -67,7 +95,7 @@ class ConversionGap:
     needs: Mapping[str, frozenset[str]] = {"product.event": frozenset({"name"})}
     listens = frozenset({"signed_up", "activated", "converted"})
     hears: frozenset[type[Envelope]] = frozenset()
-    memory: type[Struct] | None = None
+    memory: type[Struct] | None = Told
 
     def __init__(
         self,
@@ -88,11 +116,15 @@ class ConversionGap:
         self._horizon_s = horizon_s
         self._activation_horizon_s = activation_horizon_s
         self._max_segments = max_segments
-        self._promise = Promise(
-            false_alarms_per_year=false_alarms_per_year,
-            monitors=monitors,
-            min_baseline=min_baseline,
-            min_baseline_days=min_baseline_days,
+        self._watching = Watching(
+            promise=Promise(
+                false_alarms_per_year=false_alarms_per_year,
+                monitors=monitors,
+                min_baseline=min_baseline,
+                min_baseline_days=min_baseline_days,
+            ),
+            paid_days=_followed_days(horizon_s),
+            activated_days=_followed_days(activation_horizon_s),
         )
 
     @classmethod
@@ -108,41 +140,56 @@ class ConversionGap:
         )
 
     def healthy_example(self) -> Sequence[Observation]:
-        per_day, days = 12, int(self._promise.min_baseline_days) + 300
-        told = [
-            self._example(CONVERSION_SEEN, 0.0, 0.0, 1.0, 0),
-            self._example(ACTIVATION_SEEN, 0.0, 0.0, 1.0, 0),
-        ]
+        per_day, days = 12, int(self._watching.promise.min_baseline_days) + 300
+        told = [self._example(CONVERSION_SEEN, 0.0, 0.0, 0), self._example(ACTIVATION_SEEN, 0.0, 0.0, 0)]
         for i in range(per_day * days):
             began = i * DAY / per_day
-            told.append(
-                self._example(ACTIVATED, began + self._activation_horizon_s, began, float(i % 5 < 2), i)
-            )
-            told.append(self._example(PAID, began + self._horizon_s, began, float(i % 7 == 0), i))
+            activates, pays = i % 5 < 2, i % 7 == 0
+            told.append(self._example(SIGN_UP_SEEN, began, began, i))
+            told.append(self._example(ACTIVATION_SEEN, began, began, i, followed=activates))
+            told.append(self._example(ACTIVATED, began + self._activation_horizon_s, began, i, activates))
+            told.append(self._example(PAID, began + self._horizon_s, began, i, pays))
+            if pays:
+                paid = began + (i // 7 % 20 + 0.5) / 20 * 0.9 * self._horizon_s
+                told.append(self._example(CONVERSION_SEEN, paid, began, i, followed=True))
         return sorted(told, key=lambda observation: observation.at)
 
-    def _example(self, measure: str, at: float, began: float, value: float, number: int) -> Observation:
+    def _example(
+        self, measure: str, at: float, began: float, number: int, value: bool = True, followed: bool = False
+    ) -> Observation:
+        source = ("referral", "content", "direct")[number % 3]
         return Observation(
             signal=self.name,
             measure=measure,
             at=at,
             began=began,
-            value=value,
+            value=float(value),
             account=f"account-{number}",
-            segments={"source": ("referral", "content", "direct")[number % 3]},
+            segments={"source": source, FOLLOWED: source} if followed else {"source": source},
         )
 
     # The account half.
 
     def on_milestone(self, facts: AccountFacts, milestone: str, output: AccountOutput) -> None:
         at = facts.milestones[milestone]
+        told: Told = facts.memory
         if milestone == "signed_up":
             output.set_timer(ACTIVATED, at + self._activation_horizon_s)
+            if told.signed_up is None:
+                told.signed_up, told.signed_up_as = at, facts.source
+                self._tell(facts, output, SIGN_UP_SEEN, at, at, 1.0)
         elif milestone == "activated":
             output.set_timer(PAID, at + self._horizon_s)
-            self._tell(facts, output, ACTIVATION_SEEN, at, at, 1.0)
+            converted = facts.milestones.get("converted")
+            news = told.activated is None and (converted is None or converted > at)
+            followed = told.signed_up if told.activated is None else None
+            if news:
+                told.activated, told.activated_as = at, facts.source
+            self._tell_step(facts, output, ACTIVATION_SEEN, at, float(news), followed, told.signed_up_as)
         elif milestone == "converted":
-            self._tell(facts, output, CONVERSION_SEEN, at, at, 1.0)
+            followed = told.activated if not told.converted else None
+            told.converted = told.converted or followed is not None
+            self._tell_step(facts, output, CONVERSION_SEEN, at, 1.0, followed, told.activated_as)
 
     def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
         """Milestones are all that counts here."""
@@ -165,16 +212,34 @@ class ConversionGap:
     ) -> None:
         output.observe(measure, at=at, began=began, value=value, segments={"source": facts.source})
 
+    def _tell_step(
+        self,
+        facts: AccountFacts,
+        output: AccountOutput,
+        measure: str,
+        at: float,
+        value: float,
+        followed: float | None,
+        followed_as: str,
+    ) -> None:
+        """``followed``: since when, if the step before was told and came before this one."""
+        segments = {"source": facts.source}
+        if followed is not None and followed <= at:
+            segments[FOLLOWED] = followed_as
+        else:
+            followed = at
+        output.observe(measure, at=at, began=followed, value=value, segments=segments)
+
     # The drift half.
 
     def new_state(self) -> GapState:
-        return GapState(self._promise)
+        return GapState(self._watching)
 
     def encode_state(self, state: GapState) -> bytes:
         return state.encode()
 
     def decode_state(self, raw: bytes) -> GapState:
-        return GapState.decode(self._promise, raw)
+        return GapState.decode(self._watching, raw)
 
     def step(self, state: GapState, observation: Observation) -> Sequence[DriftAlert | Notice]:
         """Raises EventRefused, with ``state`` as it was, for an observation that this signal can't have made."""
@@ -182,15 +247,13 @@ class ConversionGap:
         measure, at, began = observation.measure, observation.at, observation.began
         if measure in (CONVERSION_SEEN, ACTIVATION_SEEN):
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
-            return []
         if measure == BASELINE_RETAKEN:
             return retake(state, observation.segments["segment"], at, self._horizon_s / DAY)
-        own = segment_of(state.roster, observation.segments.get("source", UNKNOWN), self._max_segments)
-        # The source before the whole, so that the whole's baseline finds all of its parts counted.
-        touched = [own, ALL] if own is not None else [ALL]
+        if measure in (SIGN_UP_SEEN, CONVERSION_SEEN, ACTIVATION_SEEN):
+            return self._happened(state, observation)
         reason = measure if measure == SALES_LED else self._left_edge(state, measure, began)
         out: list[DriftAlert | Notice] = []
-        for name in touched:
+        for name in self._touched(state, observation.segments.get("source", UNKNOWN)):
             segment = state.segment(name)
             if reason:
                 # A verdict counts accounts that activated: those of ``n``, and those left out.
@@ -199,11 +262,52 @@ class ConversionGap:
             elif measure == PAID:
                 out += self._paid(state, name, segment, observation)
             else:
+                learn_from = segment.activated.state.learn_from
                 segment.activated.take(int(observation.value), began, at, may_freeze=state.roster.drawn)
+                if learn_from not in (None, segment.activated.state.learn_from):
+                    segment.activating.drop_closed()
                 out += judge(state, name, None, at, self._horizon_s / DAY)
         if not state.roster.drawn and state.segment(ALL).paid.has_enough:
             state.draw_roster(self._max_segments)
         return out
+
+    def _touched(self, state: GapState, source: str) -> Sequence[str]:
+        own = segment_of(state.roster, source, self._max_segments)
+        # The source before the whole, so that the whole's baseline finds all of its parts counted.
+        return (own, ALL) if own is not None else (ALL,)
+
+    def _happened(self, state: GapState, observation: Observation) -> list[DriftAlert | Notice]:
+        """What the early watch is told."""
+        measure, at, began = observation.measure, observation.at, observation.began
+        account, followed = observation.account, observation.segments.get(FOLLOWED)
+        out: list[DriftAlert | Notice] = []
+        if followed is not None:
+            for name in self._touched(state, followed):
+                out += self._pass(state, name, at)
+                segment = state.segment(name)
+                if measure == CONVERSION_SEEN:
+                    segment.early.convert(began, at, account)
+                else:
+                    segment.activating.get_there(began, account)
+        enters = measure != CONVERSION_SEEN and observation.value == 1
+        if not enters or self._left_edge(state, ACTIVATED if measure == SIGN_UP_SEEN else PAID, at):
+            return out
+        for name in self._touched(state, observation.segments.get("source", UNKNOWN)):
+            out += self._pass(state, name, at)
+            segment = state.segment(name)
+            if measure == SIGN_UP_SEEN:
+                segment.activating.enter(at, account)
+            else:
+                segment.early.enter(at, at, account)
+        return out
+
+    def _pass(self, state: GapState, name: str, at: float) -> list[DriftAlert | Notice]:
+        """Takes in the days that are over."""
+        segment = state.segment(name)
+        if segment.activating.pass_to(at) and segment.activated.state.watch is not None:
+            segment.activating.freeze()
+        found = segment.early.pass_to(at, may_freeze=segment.paid.state.watch is not None)
+        return judge_early(state, name, found, at, self._horizon_s / DAY)
 
     def verdicts(self, state: GapState) -> Sequence[Verdict]:
         names = [ALL, *sorted(name for name in state.segments if name != ALL)]
@@ -217,7 +321,10 @@ class ConversionGap:
             segment.remember(observation.account)
         monitor = segment.paid
         n, converted = monitor.state.learn_n + 1, monitor.state.learn_ones + ones
+        learn_from = monitor.state.learn_from
         change = monitor.take(ones, observation.began, at, may_freeze=state.roster.drawn)
+        if learn_from not in (None, monitor.state.learn_from):
+            segment.early.cohorts.drop_closed()
         if change == "unsteady":
             older = (n - monitor.state.learn_n, converted - monitor.state.learn_ones)
             return [unsteady(segment, name, older, at)]
@@ -237,6 +344,7 @@ class ConversionGap:
         missing = paid.missing
         if kept.watch is None and CONVERSION_SEEN not in state.recorded_from:
             missing = f"a first conversion, {missing}"
+        statistic, threshold = evidence_of(segment)
         since = kept.fall.dated.since if kept.fall else kept.recovery.dated.since if kept.recovery else None
         return Verdict(
             signal=self.name,
@@ -246,9 +354,9 @@ class ConversionGap:
             since=since,
             since_margin_days=kept.fall.margin_days if kept.fall else None,
             before=paid.before,
-            now=paid.now,
-            statistic=paid.statistic,
-            threshold=kept.watch.threshold if kept.watch else 0.0,
+            now=paid_now(state, name),
+            statistic=statistic,
+            threshold=threshold,
             n=kept.n,
             missing=missing,
             finding=verdict_finding(segment, name, state),
@@ -282,6 +390,10 @@ class ConversionGap:
             )
         if problem is not None:
             raise EventRefused(problem)
+
+
+def _followed_days(horizon_s: float) -> int:
+    return min(max(math.ceil(horizon_s / DAY), 1), LONGEST_FOLLOWED_DAYS)
 
 
 def _state(segment: Segment) -> VerdictState:

@@ -5,7 +5,9 @@ Rules:
 2. Activation fell alike: its relative fall is at least ALIKE of paying's, and it is sure (its own detector is over its
    threshold, or the 95 % interval of the cohorts since then lies below its baseline). Then it is ``whole funnel``.
 3. A whole-funnel fall becomes drift only when activation is clearly back, not when its interval grazes the baseline.
-4. Ids follow from signal, segment, state and episode, so a replay gives the same.
+4. Paying falls when the watch of mature cohorts says so, or the early watch. While the shape of the lag says ``slower, not
+   fewer``, neither is drift: that is told as a notice.
+5. Ids follow from signal, segment, state and episode, so a replay gives the same.
 """
 
 from __future__ import annotations
@@ -16,17 +18,20 @@ from detectors.sequential.binomial_interval import interval
 from detectors.signals import plg_conversion_gap_words as words
 from detectors.signals.contract import ALL
 from detectors.signals.mix import split_change
-from detectors.signals.plg_conversion_gap_state import GapState, Segment
-from detectors.signals.share_monitor import Change, ShareMonitor
+from detectors.signals.plg_conversion_gap_early import EarlyChange
+from detectors.signals.plg_conversion_gap_since import activated_since, nearest_week, paid_now, paid_since
+from detectors.signals.plg_conversion_gap_state import MAX_EVIDENCE, GapState, Segment
+from detectors.signals.share_monitor import Change
 from detectors.signals.weeks import total, week_start
 from schemas.alerts import DriftAlert, Interval, Notice, alert_id, moment
-from schemas.duration import WEEK
+from schemas.duration import DAY, WEEK
 
 SIGNAL = "plg.conversion_gap"
 ALIKE = 0.5
 MARKET_SHARE = 0.8
 """Market-wide: sources with this share of the observations fell, each by ALIKE of the whole's relative fall or more."""
 MARKET_SOURCES = 3
+SLOWER = "slower, not fewer"
 
 Alerts = list[DriftAlert | Notice]
 
@@ -35,6 +40,7 @@ def judge(state: GapState, name: str, change: Change | None, at: float, horizon_
     """What follows for segment ``name`` now; ``change`` is what the newest observation did to its paid monitor."""
     segment = state.segments[name]
     if change == "recovered":
+        segment.early.restart()
         was, segment.standing = segment.standing, "quiet"
         if was != "drifting":
             return []
@@ -42,12 +48,12 @@ def judge(state: GapState, name: str, change: Change | None, at: float, horizon_
         return [_resolved(state, name, at, horizon_days, retaken=False)]
     if change == "fell":
         segment.standing = "quiet"
-    if segment.paid.phase != "fallen" or segment.standing == "drifting":
+    if segment.paid.phase != "fallen" or segment.standing == "drifting" or segment.early.slower:
         return []
     if segment.standing == "whole funnel":
         if not _activation_back(segment):
             return []
-    elif _fell_alike(segment):
+    elif _fell_alike(state, name):
         segment.standing = "whole funnel"
         found = finding(state, name, horizon_days)
         what = words.what_whole_funnel(found)
@@ -64,15 +70,36 @@ def judge(state: GapState, name: str, change: Change | None, at: float, horizon_
     return out
 
 
+def judge_early(
+    state: GapState, name: str, change: EarlyChange | None, at: float, horizon_days: float
+) -> Alerts:
+    """What follows for segment ``name`` from what its early watch has found."""
+    if change is None:
+        return []
+    segment = state.segments[name]
+    before = segment.paid.before
+    if before is None or segment.standing == "drifting":
+        return []
+    if change == "slower":
+        what = words.what_slower(name, horizon_days)
+        return [_notice(segment, name, SLOWER, at, what, words.MEANS_SLOWER, segment.early.slowdowns)]
+    dated = segment.early.dated()
+    if dated is None or segment.paid.phase == "fallen":
+        return []
+    n, ones = paid_since(state, name, dated.since, early=True)
+    if ones >= before.estimate * n:
+        return []
+    segment.paid.fall_early(dated, ones / n)
+    return judge(state, name, "fell", at, horizon_days)
+
+
 def retake(state: GapState, name: str, at: float, horizon_days: float) -> Alerts:
     """Takes the baselines of segment ``name`` anew, and closes its drift if there is one."""
     segment = state.segments[name]
     out: Alerts = []
     if segment.standing == "drifting":
         out.append(_resolved(state, name, at, horizon_days, retaken=True))
-    segment.paid.relearn()
-    segment.activated.relearn()
-    segment.standing = "quiet"
+    segment.relearn()
     if name == ALL:
         state.composition = {}
     return out
@@ -96,12 +123,12 @@ def unsteady(segment: Segment, name: str, older: tuple[int, int], at: float) -> 
     )
 
 
-def composition(state: GapState, since: float, until: float = float("inf")) -> dict[str, tuple[int, int]]:
-    """segment -> (accounts, converted) of the weeks that start in [since, until)."""
+def composition(state: GapState, since: float, *, early: bool = False) -> dict[str, tuple[int, int]]:
+    """segment -> (accounts, converted) of the cohorts since (Unix seconds); ``early``: with those that are still open."""
     parts = {
-        name: total(s.paid.state.weeks, since, until) for name, s in state.segments.items() if name != ALL
+        name: paid_since(state, name, since, early=early) for name in sorted(state.segments) if name != ALL
     }
-    return {name: counts for name, counts in sorted(parts.items()) if counts[0]}
+    return {name: counts for name, counts in parts.items() if counts[0]}
 
 
 def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
@@ -115,19 +142,20 @@ def finding(state: GapState, name: str, horizon_days: float) -> words.Finding:
         since, margin = paid.fall.dated.since, paid.fall.margin_days
     elif paid.recovery is not None:
         since = paid.recovery.dated.since
-    weeks_from = _nearest_week(since)
-    split = split_change(state.composition, composition(state, weeks_from)) if name == ALL else None
+    early = paid.fall is not None and paid.fall.early
+    split = split_change(state.composition, composition(state, since, early=early)) if name == ALL else None
     return words.Finding(
         segment=name,
         since=since,
         margin_days=margin,
         newest=paid.newest,
         before=segment.paid.before or nothing,
-        now=segment.paid.now or nothing,
+        now=paid_now(state, name) or nothing,
+        early=early,
         horizon_days=horizon_days,
         activated_before=segment.activated.before,
-        activated_now=_since(segment.activated, since),
-        growth=_growth(segment, since),
+        activated_now=activated_since(segment, since, early=early),
+        growth=_growth(segment, since, early=early),
         split=split,
         market_wide=paid.fall is not None and _market_wide(state),
     )
@@ -137,20 +165,33 @@ def verdict_finding(segment: Segment, name: str, state: GapState) -> str:
     """The named finding that holds now for a verdict."""
     if segment.standing == "whole funnel":
         return "whole funnel"
+    if segment.early.slower and segment.standing != "drifting":
+        return SLOWER
     return "market-wide" if segment.standing == "drifting" and name == ALL and _market_wide(state) else ""
 
 
-def _fell_alike(segment: Segment) -> bool:
-    paid, activated = segment.paid.state, segment.activated
+def evidence_of(segment: Segment) -> tuple[float, float]:
+    """Statistic and threshold of the watch that speaks: the early one, in days, where it has found the fall; else that of
+    mature cohorts, in observations (0 while learning)."""
+    kept = segment.paid.state
+    if kept.fall is not None and kept.fall.early:
+        return segment.early.statistic, segment.early.threshold
+    return segment.paid.statistic, kept.watch.threshold if kept.watch is not None else 0.0
+
+
+def _fell_alike(state: GapState, name: str) -> bool:
+    segment = state.segments[name]
+    fall, activated = segment.paid.state.fall, segment.activated
     before = activated.before
-    if paid.fall is None or before is None or activated.state.watch is None:
+    if fall is None or before is None or activated.state.watch is None:
         return False
-    now = activated.now if activated.phase == "fallen" else _since(activated, paid.fall.dated.since)
+    mature = activated.phase == "fallen"
+    now = activated.now if mature else activated_since(segment, fall.dated.since, early=fall.early)
     if now is None:
         return False
-    sure = activated.phase == "fallen" or now.high < activated.state.watch.baseline.low
+    sure = mature or now.high < activated.state.watch.baseline.low
     return sure and _relative_fall(before, now) >= ALIKE * _relative_fall(
-        segment.paid.before, segment.paid.now
+        segment.paid.before, paid_now(state, name)
     )
 
 
@@ -164,17 +205,18 @@ def _activation_back(segment: Segment) -> bool:
 def _market_wide(state: GapState) -> bool:
     """Whether nearly all sources fell like the whole."""
     whole = state.segments[ALL].paid
-    if whole.state.fall is None:
+    fall = whole.state.fall
+    if fall is None:
         return False
-    wanted = ALIKE * _relative_fall(whole.before, whole.now)
+    wanted = ALIKE * _relative_fall(whole.before, paid_now(state, ALL))
     counted = alike = sources = 0
     for name, segment in state.segments.items():
-        now = _since(segment.paid, whole.state.fall.dated.since)
-        if name == ALL or now is None or segment.paid.before is None:
+        n, ones = paid_since(state, name, fall.dated.since, early=fall.early)
+        if name == ALL or not n or segment.paid.before is None:
             continue
-        counted += now.n
-        if _relative_fall(segment.paid.before, now) >= wanted:
-            alike += now.n
+        counted += n
+        if _relative_fall(segment.paid.before, interval(ones, n)) >= wanted:
+            alike += n
             sources += 1
     return sources >= MARKET_SOURCES and alike >= MARKET_SHARE * counted
 
@@ -185,21 +227,20 @@ def _relative_fall(before: Interval | None, now: Interval | None) -> float:
     return 1 - now.estimate / before.estimate
 
 
-def _since(monitor: ShareMonitor, since: float) -> Interval | None:
-    n, ones = total(monitor.state.weeks, _nearest_week(since))
-    return interval(ones, n) if n else None
-
-
-def _growth(segment: Segment, since: float) -> float | None:
-    """Sign-ups a day since then over those in the baseline stretch, by whole weeks; 1 where the difference may be
-    chance, None without such weeks."""
+def _growth(segment: Segment, since: float, *, early: bool) -> float | None:
+    """Sign-ups a day since then over those in the baseline stretch, by whole weeks (``early``: with those who signed up since
+    the last mature ones); 1 where the difference may be chance, None without such weeks."""
     watch, signed_up = segment.paid.state.watch, segment.activated.state
     if watch is None:
         return None
     before_from, before_to = week_start(watch.baseline.start) + WEEK, week_start(watch.baseline.end)
-    after_from, after_to = _nearest_week(since), week_start(signed_up.newest)
+    after_from, after_to = nearest_week(since), week_start(signed_up.newest)
     before, _ = total(signed_up.weeks, before_from, before_to)
     after, _ = total(signed_up.weeks, after_from, after_to)
+    if early:
+        mature_to = int(max(after_from, after_to) // DAY)
+        young, days = segment.activating.entered(mature_to)
+        after, after_to = after + young, (mature_to + days) * DAY
     if not before or not after:
         return None
     growth = (after / (after_to - after_from)) / (before / (before_to - before_from))
@@ -207,12 +248,11 @@ def _growth(segment: Segment, since: float) -> float | None:
     return growth if abs(math.log(growth)) > 2 * standard_error else 1.0
 
 
-def _nearest_week(at: float) -> float:
-    return week_start(at + WEEK / 2)
-
-
 def _drifting(state: GapState, name: str, f: words.Finding, at: float) -> DriftAlert:
     segment = state.segments[name]
+    evidence = list(reversed(segment.evidence))
+    if f.early:
+        evidence = segment.early.cohorts.waiting(int(f.since // DAY), MAX_EVIDENCE)
     return _alert(
         state,
         segment,
@@ -223,7 +263,7 @@ def _drifting(state: GapState, name: str, f: words.Finding, at: float) -> DriftA
         means=words.means_drifting(f),
         check=words.check_drifting(f),
         wrong_if=words.wrong_if_drifting(f),
-        evidence=list(reversed(segment.evidence)),
+        evidence=evidence,
     )
 
 
@@ -256,7 +296,7 @@ def _alert(
     wrong_if: str,
     evidence: list[str],
 ) -> DriftAlert:
-    watch = segment.paid.state.watch
+    statistic, threshold = evidence_of(segment)
     return DriftAlert(
         id=alert_id("drift", SIGNAL, f.segment, status, segment.paid.state.episode),
         at=moment(at),
@@ -267,21 +307,24 @@ def _alert(
         since_margin_days=f.margin_days,
         before=f.before,
         now=f.now,
-        statistic=segment.paid.statistic,
-        threshold=watch.threshold if watch is not None else 0.0,
+        statistic=statistic,
+        threshold=threshold,
         mix_share=f.split.mix_share if f.split is not None else None,
         what=what,
         means=means,
         check=check,
         wrong_if=wrong_if,
-        promise=words.promise(state.promise.false_alarms_per_year),
+        promise=words.promise(state.watching.promise.false_alarms_per_year),
         evidence=evidence,
     )
 
 
-def _notice(segment: Segment, name: str, found: str, at: float, what: str, means: str) -> Notice:
+def _notice(
+    segment: Segment, name: str, found: str, at: float, what: str, means: str, episode: int | None = None
+) -> Notice:
+    episode = segment.paid.state.episode if episode is None else episode
     return Notice(
-        id=alert_id("notice", SIGNAL, name, found, segment.paid.state.episode),
+        id=alert_id("notice", SIGNAL, name, found, episode),
         at=moment(at),
         signal=SIGNAL,
         segment=name,

@@ -12,19 +12,31 @@ import msgspec
 from msgspec import Struct
 
 from detectors.signals.contract import ALL
+from detectors.signals.plg_conversion_gap_cohorts import CohortsState, OpenCohorts
+from detectors.signals.plg_conversion_gap_early import EarlyState, EarlyWatch
 from detectors.signals.segments import Roster, draw
 from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
 from schemas.errors import StateRefused
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 MAX_EVIDENCE = 10
 
 Standing = Literal["quiet", "drifting", "whole funnel", "resolved"]
 
 
+class Watching(Struct, frozen=True, kw_only=True):
+    """How a segment is watched: the promise, and the days that an account is given to pay and to activate."""
+
+    promise: Promise
+    paid_days: int
+    activated_days: int
+
+
 class StoredSegment(Struct, kw_only=True):
     paid: MonitorState
     activated: MonitorState
+    early: EarlyState
+    activating: CohortsState
     standing: Standing
     counted_out: dict[str, int]
     evidence: list[str]
@@ -39,11 +51,15 @@ class StoredState(Struct, kw_only=True):
 
 
 class Segment:
-    """One segment's two monitors. ``evidence``: the newest accounts that did not convert, newest last."""
+    """One segment's two monitors of mature cohorts, the early watch of paying, and the open cohorts of those who signed up.
+    ``evidence``: the newest accounts that did not convert, newest last."""
 
-    def __init__(self, promise: Promise, stored: StoredSegment | None = None) -> None:
+    def __init__(self, watching: Watching, stored: StoredSegment | None = None) -> None:
+        promise = watching.promise
         self.paid = ShareMonitor(promise, stored.paid if stored else None)
         self.activated = ShareMonitor(promise, stored.activated if stored else None)
+        self.early = EarlyWatch(promise, watching.paid_days, stored.early if stored else None)
+        self.activating = OpenCohorts(watching.activated_days, stored.activating if stored else None)
         self.standing: Standing = stored.standing if stored else "quiet"
         self.counted_out = stored.counted_out if stored else {}
         self.evidence = stored.evidence if stored else []
@@ -58,13 +74,25 @@ class Segment:
     def absorb(self, other: Segment) -> None:
         self.paid.absorb(other.paid.state)
         self.activated.absorb(other.activated.state)
+        self.early.cohorts.absorb(other.early.cohorts)
+        self.activating.absorb(other.activating)
         for reason, number in other.counted_out.items():
             self.counted_out[reason] = self.counted_out.get(reason, 0) + number
+
+    def relearn(self) -> None:
+        """Takes all baselines anew."""
+        self.paid.relearn()
+        self.activated.relearn()
+        self.early.relearn()
+        self.activating.restart()
+        self.standing = "quiet"
 
     def stored(self) -> StoredSegment:
         return StoredSegment(
             paid=self.paid.state,
             activated=self.activated.state,
+            early=self.early.stored,
+            activating=self.activating.state,
             standing=self.standing,
             counted_out=self.counted_out,
             evidence=self.evidence,
@@ -76,18 +104,21 @@ class GapState:
     converted) in the baseline stretch of ``all``. ``market_wide_episode``: the last episode of ``all`` that was told to be
     market-wide."""
 
-    def __init__(self, promise: Promise, stored: StoredState | None = None) -> None:
-        self.promise = promise
+    def __init__(self, watching: Watching, stored: StoredState | None = None) -> None:
+        self.watching = watching
         self.roster = stored.roster if stored else Roster([], False)
         self.recorded_from = stored.recorded_from if stored else {}
         self.composition = stored.composition if stored else {}
         self.market_wide_episode = stored.market_wide_episode if stored else 0
         kept = stored.segments if stored else {}
-        self.segments = {name: Segment(promise, segment) for name, segment in kept.items()}
+        self.segments = {name: Segment(watching, segment) for name, segment in kept.items()}
         self.segment(ALL)
 
     def segment(self, name: str) -> Segment:
-        return self.segments.setdefault(name, Segment(self.promise))
+        found = self.segments.get(name)
+        if found is None:
+            found = self.segments[name] = Segment(self.watching)
+        return found
 
     def draw_roster(self, max_segments: int) -> None:
         counts = {name: segment.paid.state.n for name, segment in self.segments.items()}
@@ -107,7 +138,7 @@ class GapState:
         return msgspec.msgpack.encode((STATE_VERSION, stored))
 
     @classmethod
-    def decode(cls, promise: Promise, raw: bytes) -> GapState:
+    def decode(cls, watching: Watching, raw: bytes) -> GapState:
         """Raises StateRefused."""
         try:
             version, body = msgspec.msgpack.decode(raw, type=tuple[int, msgspec.Raw])
@@ -119,7 +150,7 @@ class GapState:
                 remedy="run the version of Plumbline that wrote it, or replay the history into a new store",
             )
         try:
-            return cls(promise, msgspec.msgpack.decode(body, type=StoredState))
+            return cls(watching, msgspec.msgpack.decode(body, type=StoredState))
         except msgspec.MsgspecError:
             raise _damaged() from None
 

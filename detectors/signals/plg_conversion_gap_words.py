@@ -20,7 +20,8 @@ WORTH_SAYING = 0.10
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """All that the sentences need. Times in Unix seconds; ``newest``: when the newest cohort began; ``growth``: sign-ups a day since then over those before."""
+    """All that the sentences need. Times in Unix seconds; ``newest``: when the newest cohort began; ``growth``: sign-ups a day since then over
+    those before; ``early``: found among cohorts younger than the horizon, which ``now`` counts as far as they have come."""
 
     segment: str
     since: float
@@ -28,6 +29,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     newest: float
     before: Interval
     now: Interval
+    early: bool
     horizon_days: float
     activated_before: Interval | None
     activated_now: Interval | None
@@ -37,9 +39,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 def what_drifting(f: Finding) -> str:
+    young = ", as far as cohorts that are younger than that show" if f.early else ""
     sentences = [
         f"Of 100 accounts{_of(f.segment)} that activate, {per_hundred(f.now.estimate)} now become paying within "
-        f"{days(f.horizon_days)} (95 %: {per_hundred_interval(f.now)}); until {day(f.since)} "
+        f"{days(f.horizon_days)}{young} (95 %: {per_hundred_interval(f.now)}); until {day(f.since)} "
         f"(±{days(f.margin_days)}) it was {per_hundred(f.before.estimate)} ({per_hundred_interval(f.before)})."
     ]
     if f.growth is not None and f.growth >= 1 + WORTH_SAYING:
@@ -112,6 +115,12 @@ def check_drifting(f: Finding) -> str:
 
 
 def wrong_if_drifting(f: Finding) -> str:
+    if f.early:
+        return (
+            "It would be wrong if they paid later instead: so far those of every age pay less often, which is not what a slower "
+            f"decision looks like. By {day(f.since + (f.horizon_days + 28) * DAY)} the first four weeks of these cohorts will "
+            f"have had their {days(f.horizon_days)}."
+        )
     longer = f.horizon_days * 1.5
     return (
         f"It would be wrong if conversion were only slower: cohorts are compared after {days(f.horizon_days)} here, and by "
@@ -160,6 +169,19 @@ def what_whole_funnel(f: Finding) -> str:
 MEANS_WHOLE_FUNNEL = (
     "The whole funnel fell, which is not silent drift: look for what all of it has in common (the product, its price, the "
     "quality of sign-ups, tracking) before you doubt the profile."
+)
+
+
+def what_slower(segment: str, horizon_days: float) -> str:
+    return (
+        f"Accounts{_of(segment)} that activate pay later than in the baseline: the young cohorts are behind, and those that are "
+        f"older catch up. As far as {days(horizon_days)} show, as many pay in the end."
+    )
+
+
+MEANS_SLOWER = (
+    "Slower is not fewer: a longer trial, a budget that has to be asked for, holidays. Revenue comes later, the profile holds. If "
+    "it is to stay so, lengthen the horizon or take the baseline anew: against the old one the early watch can't tell more."
 )
 
 

@@ -4,10 +4,12 @@ Phases: learning -> watching -> fallen -> recovered -> watching. Rules:
 1. Time is the cohort's (``began``), so growth, lateness and the speed of maturing move nothing.
 2. Threshold: as many observations as the segment gives in a year, times the monitors that share the budget, divided by
    the false alarms a year that the whole installation may have. The flow is that of the baseline stretch, or that of the
-   last four weeks where it has grown since: the promise is by the year, so growth must not loosen it.
+   last four weeks where it has grown since: the promise is by the year, so growth must not loosen it. Of the segment's part
+   of the budget the early watch (plg_conversion_gap_early.py) has EARLY_PART, so the threshold is that much higher.
 3. A fall has ended when a rise detector, whose null is the half-way mark between the fallen rate and the baseline, is
    over its threshold (one false end in a year of observations), and the share since then is within the baseline's bounds
    again, or above. In between (recovered in part, or not surely) it is still fallen: that is the hysteresis.
+   Only cohorts count that began since the fall, which matters when the early watch has found it.
 4. ``recovered`` is shown for RECOVERED_DAYS, while watching has begun again already.
 """
 
@@ -30,6 +32,9 @@ from schemas.duration import DAY, WEEK
 Phase = Literal["learning", "watching", "fallen", "recovered"]
 Change = Literal["frozen", "fell", "recovered", "unsteady"]
 
+EARLY_PART = 0.25
+"""Of a segment's part of the budget of false alarms. A quarter costs the early watch, whose evidence grows with the square
+of time, a day or two, and the watch of mature cohorts two hundredths of its delay."""
 RECOVERED_DAYS = 28.0
 RECENT_WEEKS = 8
 YEAR_DAYS = 365.25
@@ -45,13 +50,15 @@ class Watch(Struct, array_like=True):
 
 
 class Fall(Struct, array_like=True):
-    """An episode: when it began, and all that was seen since its likeliest start."""
+    """An episode: when it began, and all that was seen of mature cohorts since its likeliest start. ``early``: the early
+    watch has found it, before these cohorts were mature."""
 
     dated: Dated
     n: int
     ones: int
     halfway: float
     recovery: MixtureState
+    early: bool = False
 
     @property
     def margin_days(self) -> float:
@@ -115,6 +122,8 @@ class ShareMonitor:
         if week is not None:
             week.statistic = statistic
         if state.fall is not None:
+            if began < state.fall.dated.since:
+                return None
             return self._await_recovery(watch, state.fall, ones, began, at)
         if state.recovery is not None:
             state.recovery.n += 1
@@ -122,6 +131,14 @@ class ShareMonitor:
             if at - state.recovery.at > RECOVERED_DAYS * DAY:
                 state.recovery = None
         return self._find_fall(watch) if statistic >= watch.threshold else None
+
+    def fall_early(self, dated: Dated, now: float) -> None:
+        """A fall to about ``now`` that the early watch has found. Needs a frozen baseline, and no fall."""
+        state, before = self.state, self.before
+        if before is not None and state.fall is None:
+            self._begin(
+                Fall(dated, 0, 0, min((before.estimate + now) / 2, before.estimate), MixtureState([]), True)
+            )
 
     def relearn(self) -> None:
         """Takes the baseline anew, from the next week's cohorts on."""
@@ -235,7 +252,8 @@ class ShareMonitor:
 
     def _threshold(self, per_day: float) -> float:
         promise = self._promise
-        wanted = per_day * YEAR_DAYS * promise.monitors / promise.false_alarms_per_year
+        own = promise.false_alarms_per_year / promise.monitors * (1 - EARLY_PART)
+        wanted = per_day * YEAR_DAYS / own
         return min(max(wanted, LOWEST_THRESHOLD), HIGHEST_THRESHOLD)
 
     def _find_fall(self, watch: Watch) -> Change | None:
@@ -247,11 +265,14 @@ class ShareMonitor:
         weeks = [week for week in state.weeks if week.start > baseline.end]
         dated = date_fall(baseline.n, baseline.ones, weeks, restart)
         before, now = baseline.ones / baseline.n, dated.ones / dated.n
-        fall = Fall(dated, dated.n, dated.ones, min((before + now) / 2, before), MixtureState([]))
+        self._begin(Fall(dated, dated.n, dated.ones, min((before + now) / 2, before), MixtureState([])))
+        return "fell"
+
+    def _begin(self, fall: Fall) -> None:
+        state = self.state
         fall.recovery = self._for_recovery(fall).new_state()
         state.fall, state.recovery = fall, None
         state.episode += 1
-        return "fell"
 
     def _await_recovery(self, watch: Watch, fall: Fall, ones: int, began: float, at: float) -> Change | None:
         fall.n += 1

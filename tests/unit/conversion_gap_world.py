@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from detectors.signals.plg_conversion_gap import ConversionGap
+from detectors.signals.plg_conversion_gap import ConversionGap, Told
 from detectors.signals.plg_conversion_gap_state import GapState
 from schemas.alerts import DriftAlert, Notice
 from schemas.duration import DAY
@@ -22,6 +22,7 @@ class Account:
     account: str
     source: str
     milestones: Mapping[str, float]
+    memory: Told = field(default_factory=Told)
 
 
 @dataclass
