@@ -26,7 +26,7 @@ from streams.stores.contract import Ledger, OutgoingKind
 from streams.stores.redis_keys import PartitionKeys
 from tests.services.kafka import Kafka
 
-LIMIT_S = 150.0
+LIMIT_S = 300.0
 PARTITIONS = 4
 ICP = Path(__file__).parents[2] / "examples" / "acme" / "icp.yaml"
 _TOPICS = {event_type: event_class.topic for event_type, event_class in EVENT_CLASSES.items()}

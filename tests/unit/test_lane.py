@@ -19,7 +19,7 @@ from streams.kafka.transport import Look
 from streams.stores.contract import Claim, Ledger
 
 A, B = TP("a", 0), TP("b", 0)
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Record(NamedTuple):

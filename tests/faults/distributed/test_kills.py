@@ -32,7 +32,7 @@ def points() -> Iterator[str]:
     return (f"{point}:{1 + number % 4}" for number, point in zip(count(), cycle(POINTS), strict=False))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_a_hundred_kills_leave_what_an_undisturbed_run_leaves(
     busy: Deployment, expected: Undisturbed, wire: Wire
 ) -> None:
