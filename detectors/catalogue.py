@@ -52,8 +52,11 @@ SIGNALS: dict[str, type[Signal]] = {
 }
 
 
+def monitors(settings: DriftSettings) -> int:
+    """How many share the installation's budget of false alarms: each signal may have as many as it may have segments."""
+    return settings.max_segments * len(SIGNALS)
+
+
 def signals(settings: DriftSettings) -> list[Signal]:
-    """All signals as the settings want them. They share one budget of false alarms: each may have as many monitors as it
-    may have segments."""
-    monitors = settings.max_segments * len(SIGNALS)
-    return [signal.configured(settings, monitors) for signal in SIGNALS.values()]
+    """All signals as the settings want them."""
+    return [signal.configured(settings, monitors(settings)) for signal in SIGNALS.values()]

@@ -7,26 +7,22 @@ does no harm.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import aiohttp
 from yarl import URL
 
 from schemas.errors import PlumblineError
 from streams.dead_letters import Letter
 from streams.gateway.sink import Accepted
-from streams.log import EventLog, LogInUse
-from streams.posting import Sender
+from streams.log_or_service import put_events
 from streams.stores.contract import DeadLetter
 from streams.stores.sqlite import open_database
 
 AT_ONCE = 500
-TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 _MARKS = "CREATE TABLE IF NOT EXISTS redriven (seq INTEGER PRIMARY KEY, at REAL NOT NULL)"
 
 
@@ -68,23 +64,12 @@ class EmbeddedShelf:
             yield len(portion)
 
     def _append(self, lines: list[bytes]) -> None:
-        # The log is a line an event; an event from elsewhere may hold line breaks between its fields.
-        lines = [line.replace(b"\r", b" ").replace(b"\n", b" ") for line in lines]
-        try:
-            with EventLog(self._directory / "log") as log:
-                log.append(lines)
-        except LogInUse:
-            refused = asyncio.run(self._post(lines))
-            if refused:
-                raise PlumblineError(
-                    f"the service refuses {refused} of {len(lines)} events",
-                    remedy="it may run another version or other settings than this command: restart it first",
-                ) from None
-
-    async def _post(self, lines: list[bytes]) -> int:
-        async with aiohttp.ClientSession(timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as http:
-            sender = Sender(http, self._url, self._token)
-            return len(await sender.send(list(enumerate(lines, start=1))))
+        refused = put_events(self._directory, lines, self._url, self._token)
+        if refused:
+            raise PlumblineError(
+                f"the service refuses {len(refused)} of {len(lines)} events",
+                remedy="it may run another version or other settings than this command: restart it first",
+            )
 
     def _mark(self, db: sqlite3.Connection, offsets: Sequence[int]) -> None:
         db.execute("BEGIN IMMEDIATE")

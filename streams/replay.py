@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from detectors.signals.contract import Verdict
+from detectors.signals.contract import Quantity, Verdict, VerdictState
 from schemas.alerts import Interval, TriggerAlert, decode_alert, moment
 from schemas.icp import ICP
 from schemas.settings import Settings
@@ -47,7 +47,7 @@ class DriftRow(Struct, kw_only=True):
 
     signal: str
     segment: str
-    state: str
+    state: VerdictState
     since: datetime | None
     since_margin_days: float | None
     baseline: Interval | None
@@ -58,6 +58,7 @@ class DriftRow(Struct, kw_only=True):
     missing: str
     finding: str
     counted_out: dict[str, int]
+    unit: Quantity
 
 
 class ReplayReport(Struct, kw_only=True):
@@ -216,6 +217,7 @@ def _row(verdict: Verdict) -> DriftRow:
         missing=verdict.missing,
         finding=verdict.finding,
         counted_out=verdict.counted_out,
+        unit=verdict.unit,
     )
 
 

@@ -24,8 +24,9 @@ from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
 Milestone = Literal["signed_up", "activated", "onboarded", "converted", "churned"]
-VerdictState = Literal["learning", "watching", "drifting", "acknowledged", "resolved"]
-"""``acknowledged``: a drift that is on, and of which a person has said that it is known (detectors/decisions.py)"""
+VerdictState = Literal["learning", "watching", "drifting", "acknowledged", "resolved", "suspended", "ill"]
+"""``suspended``: a source that the signal feeds on is ill (detectors/suspension.py); ``ill``: a source, of data.health.
+``acknowledged``: a drift that is on, and of which a person has said that it is known (detectors/decisions.py)"""
 Quantity = Literal["share", "days", "ratio", "number"]
 """what the numbers of a verdict are"""
 ALL = "all"
@@ -174,6 +175,8 @@ class Verdict(Struct, kw_only=True):
     """of ``before`` and ``now``"""
     evidence: list[Evidence] = []
     """what weighs most, the strongest first"""
+    suspended: str = ""
+    """why, while ``state`` says so"""
     decisions: list[Decision] = []
     """what people decided, the newest first; put in by the drift stage"""
 

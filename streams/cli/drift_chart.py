@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
+from detectors.signals.contract import Quantity
 from streams.serving.views import PointView, VerdictView
 from streams.web.charts import smoothed
-from streams.web.wording import NARROW, day, is_share, measure
+from streams.web.wording import NARROW, day, measure
 
 ROWS = 6
 MIN_COLUMNS = 8
@@ -20,10 +21,10 @@ def chart_lines(verdict: VerdictView, width: int) -> list[str]:
     points = [point for point in verdict.history if point.n > 0]
     if len(points) < 2:
         return []
-    shares = is_share(verdict.before, verdict.now)
     means = smoothed(points)
     top = max(means)
-    labels = [_label(top, shares), _label(0.0 if top > 0 else top, shares)]
+    unit: Quantity = "number" if verdict.unit == "ratio" else verdict.unit
+    labels = [_label(top, unit), _label(0.0 if top > 0 else top, unit)]
     margin = max(map(len, labels)) + 2
     columns = width - margin
     if columns < MIN_COLUMNS:
@@ -64,5 +65,5 @@ def _height(mean: float, top: float) -> int:
     return max(1, round(mean / top * ROWS * 8))
 
 
-def _label(value: float, shares: bool) -> str:
-    return measure(value, is_share=shares).replace(NARROW, " ")
+def _label(value: float, unit: Quantity) -> str:
+    return measure(value, unit).replace(NARROW, " ")

@@ -12,11 +12,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from detectors.signals.contract import Quantity
 from schemas.alerts import Interval
+from streams.cli.verdict_styles import STYLES
 from streams.icp_files import load_icps
 from streams.replay import DriftRow, ReplayReport, processes_for, replay, report_json
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
+from streams.web.drift_rows import STATE_ORDER
 
 
 @click.command(name="replay")
@@ -126,13 +129,11 @@ def print_report(console: Console, report: ReplayReport, output: Path | None) ->
 
 def _print_drift(console: Console, rows: Sequence[DriftRow]) -> None:
     """One line a signal and segment, those that drift first."""
-    order = {"drifting": 0, "resolved": 1, "watching": 2, "learning": 3}
-    style = {"drifting": "bold red", "resolved": "cyan", "watching": "green", "learning": "dim"}
     width = max((len(row.segment) for row in rows), default=0)
-    for row in sorted(rows, key=lambda row: order[row.state]):
+    for row in sorted(rows, key=lambda row: STATE_ORDER.index(row.state)):
         segment = escape(printable(row.segment).ljust(width))
         console.print(
-            f"  [{style[row.state]}]{row.state}[/]  {row.signal}  {segment}  {_standing(row)}",
+            f"  [{STYLES[row.state]}]{row.state}[/]  {row.signal}  {segment}  {_standing(row)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -141,8 +142,8 @@ def _print_drift(console: Console, rows: Sequence[DriftRow]) -> None:
 def _standing(row: DriftRow) -> str:
     if row.state == "learning" or row.baseline is None:
         return f"({row.missing})"
-    words = f"{_interval(row.baseline)} -> {_interval(row.current)}"
-    if row.since is not None and row.state in ("drifting", "resolved"):
+    words = f"{_interval(row.baseline, row.unit)} -> {_interval(row.current, row.unit)}"
+    if row.since is not None and row.state in ("drifting", "acknowledged", "resolved"):
         margin = f" (±{max(1, round(row.since_margin_days))} d)" if row.since_margin_days is not None else ""
         words += f"  since {row.since.date()}{margin}"
     return words
@@ -163,7 +164,9 @@ def _alerts_table(report: ReplayReport) -> Table:
     return table
 
 
-def _interval(interval: Interval | None) -> str:
+def _interval(interval: Interval | None, unit: Quantity) -> str:
     if interval is None:
         return "?"
-    return f"{100 * interval.estimate:.1f} % ({100 * interval.low:.1f}-{100 * interval.high:.1f})"
+    sign = {"share": " %", "days": " d", "ratio": "x", "number": ""}[unit]
+    of = 100 if unit == "share" else 1
+    return f"{of * interval.estimate:.1f}{sign} ({of * interval.low:.1f}-{of * interval.high:.1f})"

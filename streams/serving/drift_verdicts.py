@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detectors.drift import DriftStage
+from detectors.catalogue import monitors
+from detectors.drift import DriftStage, all_verdicts
+from detectors.health.data_health import DataHealth
 from detectors.signals.contract import Signal, Verdict
 from schemas.alerts import moment
+from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
-from streams.serving.views import PointView, VerdictView
+from streams.serving.views import DecidedView, PointView, VerdictView, WeighedView
 
 
-def verdict_views(snapshot: Snapshot, signals: Sequence[Signal]) -> list[VerdictView]:
+def verdict_views(
+    snapshot: Snapshot, signals: Sequence[Signal], settings: DriftSettings
+) -> list[VerdictView]:
     """In the order of the catalogue; of each signal ``all`` first. Raises StateRefused."""
+    share = settings.false_alarms_per_year / monitors(settings)
     stage = DriftStage(signals)
-    stored = snapshot.drift_states([signal.name for signal in signals])
-    views: list[VerdictView] = []
-    for signal in signals:
-        raw = stored.get(signal.name)
-        state = stage.new_state(signal.name) if raw is None else stage.decode_state(signal.name, raw)
-        views += [_view(signal.title, verdict) for verdict in stage.verdicts(signal.name, state)]
+    stored = snapshot.drift_states([stage.beside_key, *(signal.name for signal in signals)])
+    states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
+    titles = {signal.name: signal.title for signal in signals}
+    views = [
+        _view(titles.get(verdict.signal, DataHealth.title), verdict, share)
+        for verdict in all_verdicts(stage, signals, states)
+    ]
     return views
 
 
-def _view(title: str, verdict: Verdict) -> VerdictView:
+def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> VerdictView:
     return VerdictView(
         signal=verdict.signal,
         title=title,
@@ -43,5 +50,23 @@ def _view(title: str, verdict: Verdict) -> VerdictView:
         history=[
             PointView(at=moment(point.at), n=point.n, total=point.total, statistic=point.statistic)
             for point in verdict.history
+        ],
+        unit=verdict.unit,
+        false_alarms_per_year=false_alarms_per_year,
+        suspended=verdict.suspended,
+        evidence=[
+            WeighedView(account=each.account, at=moment(each.at), phrases=each.phrases)
+            for each in verdict.evidence
+        ],
+        decisions=[
+            DecidedView(
+                at=moment(each.at),
+                kind=each.kind,
+                by=each.by,
+                reason=each.reason,
+                state=each.state,
+                since=None if each.since is None else moment(each.since),
+            )
+            for each in verdict.decisions
         ],
     )

@@ -71,6 +71,7 @@ class Serving:
         self._source: Source = SqliteSource(source) if isinstance(source, Path) else source
         self._versions = Versions(icps, settings.late_after)
         self._signals = signals(settings.drift)
+        self._drift_settings = settings.drift
         self._now = now
         self._closing = threading.Event()
 
@@ -157,7 +158,7 @@ class Serving:
 
     def drift(self) -> list[VerdictView]:
         with self._source.snapshot() as snapshot:
-            return verdict_views(snapshot, self._signals)
+            return verdict_views(snapshot, self._signals, self._drift_settings)
 
     def ledger(self) -> LedgerView:
         with self._source.snapshot() as snapshot:

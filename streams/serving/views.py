@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.scoring import Quadrant, Reason
-from detectors.signals.contract import VerdictState
+from detectors.signals.contract import Quantity, VerdictState
 from schemas.alerts import Interval
 
 Order = Literal["trigger", "fit"]
@@ -211,8 +211,28 @@ class PointView(Struct, kw_only=True):
     statistic: float
 
 
+class WeighedView(Struct, kw_only=True):
+    """An observation that weighs much; ``phrases``: the few words that it rests on."""
+
+    account: str
+    at: datetime
+    phrases: list[str]
+
+
+class DecidedView(Struct, kw_only=True):
+    """What a person decided, and the state that the verdict had; ``since`` of the drift that was on."""
+
+    at: datetime
+    kind: Literal["acknowledged", "baseline_retaken"]
+    by: str
+    reason: str
+    state: VerdictState
+    since: datetime | None
+
+
 class VerdictView(Struct, kw_only=True):
-    """What is known of one signal in one segment (detectors/signals/contract.py)."""
+    """What is known of one signal in one segment (detectors/signals/contract.py). ``unit`` is that of ``before`` and ``now``;
+    ``false_alarms_per_year``: how often the threshold is passed by mistake here, its share of the installation's budget."""
 
     signal: str
     title: str
@@ -230,6 +250,11 @@ class VerdictView(Struct, kw_only=True):
     finding: str
     counted_out: dict[str, int]
     history: list[PointView]
+    unit: Quantity = "share"
+    false_alarms_per_year: float = 0.0
+    suspended: str = ""
+    evidence: list[WeighedView] = []
+    decisions: list[DecidedView] = []
 
 
 class LedgerView(Struct, kw_only=True):

@@ -17,6 +17,7 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 from aiohttp import web
 
+from detectors.signals.contract import VerdictState
 from schemas.errors import StateRefused
 from schemas.settings import AlertKind
 from streams.gateway.problem import RequestRefused
@@ -32,6 +33,7 @@ DEFAULT_LIMIT = 50
 OUT = ("show", "hide")
 ORDERS = ("trigger", "fit")
 KINDS: tuple[str, ...] = get_args(AlertKind)
+STATES: tuple[str, ...] = get_args(VerdictState)
 
 
 def api_routes(serving: Serving, ready: Ready) -> list[web.RouteDef]:
@@ -146,7 +148,7 @@ class _Api:
     async def drift(self, request: web.Request) -> web.Response:
         parameters = Parameters(request, ("signal", "segment", "state"))
         signal, segment = parameters.text("signal"), parameters.text("segment")
-        state = parameters.choice("state", ("learning", "watching", "drifting", "resolved"))
+        state = parameters.choice("state", STATES)
         found = [
             verdict
             for verdict in await asyncio.to_thread(self._serving.drift)

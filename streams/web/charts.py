@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from detectors.signals.contract import Quantity
 from schemas.alerts import Interval
 from streams.serving.views import PointView, VerdictView
+from streams.web.wording import day, measure
 
 WIDTH = 132.0
 HEIGHT = 30.0
@@ -32,6 +34,11 @@ class Sparkline(Struct, kw_only=True):
     baseline: Band | None
     since_x: float | None
     words: str
+    first: str
+    newest: str
+    """days of the first and the newest bucket that is drawn"""
+    low: str
+    high: str
 
 
 def sparkline(verdict: VerdictView) -> Sparkline | None:
@@ -41,7 +48,10 @@ def sparkline(verdict: VerdictView) -> Sparkline | None:
         return None
     means = smoothed(points)[-SHOWN_POINTS:]
     points = points[-SHOWN_POINTS:]
-    low, high = _range(means, verdict.before)
+    # A ratio says what is seen over what was expected; the weeks hold only what is seen.
+    before = verdict.before if verdict.unit != "ratio" else None
+    unit: Quantity = "number" if verdict.unit == "ratio" else verdict.unit
+    low, high = _range(means, before)
     begin, end = points[0].at.timestamp(), points[-1].at.timestamp()
     xs = [_scaled(point.at.timestamp(), begin, end) * (WIDTH - 2 * _PAD) + _PAD for point in points]
     ys = [_y(mean, low, high) for mean in means]
@@ -51,9 +61,13 @@ def sparkline(verdict: VerdictView) -> Sparkline | None:
     return Sparkline(
         line=" ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)),
         last=(round(xs[-1], 1), round(ys[-1], 1)),
-        baseline=_band(verdict.before, low, high),
+        baseline=_band(before, low, high),
         since_x=since_x,
         words=_words(points, means),
+        first=day(points[0].at),
+        newest=day(points[-1].at),
+        low=measure(low, unit),
+        high=measure(high, unit),
     )
 
 

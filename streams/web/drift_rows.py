@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from msgspec import Struct
 
-from schemas.alerts import Interval
-from streams.serving.views import VerdictView
+from detectors.signals.contract import VerdictState
+from streams.serving.views import DecidedView, VerdictView
 from streams.web.alert_cards import segment_words
 from streams.web.charts import Sparkline, sparkline, strength
-from streams.web.wording import NARROW, count, day, is_share, measure, words
+from streams.web.counted_out import CountedOut, counted_out_words
+from streams.web.wording import NARROW, count, day, interval_words, measure, words
+
+
+class DecisionRow(Struct, kw_only=True):
+    """``what``: ``acknowledged``, or that the baseline was taken anew; ``then``: how the segment stood."""
+
+    at: datetime
+    what: str
+    then: str
+    by: str
+    reason: str
 
 
 class DriftRow(Struct, kw_only=True):
@@ -17,7 +31,7 @@ class DriftRow(Struct, kw_only=True):
     signal: str
     title: str
     segment: str
-    state: str
+    state: VerdictState
     finding: str
     since: str
     before: str
@@ -26,24 +40,42 @@ class DriftRow(Struct, kw_only=True):
     now_interval: str
     width: float
     strength: str
+    promise: str
+    """how seldom the threshold is passed by mistake; empty without one"""
     missing: str
     observations: str
-    counted_out: str
+    counted_out: list[CountedOut]
+    suspended: str
+    decisions: list[DecisionRow]
+    """the newest first"""
     chart: Sparkline | None
 
 
-STATE_ORDER = ("drifting", "resolved", "watching", "learning")
+STATE_ORDER: tuple[VerdictState, ...] = (
+    "ill",
+    "drifting",
+    "acknowledged",
+    "suspended",
+    "resolved",
+    "watching",
+    "learning",
+)
 
 
-def drift_rows(verdicts: list[VerdictView]) -> list[DriftRow]:
+DECISIONS = {"acknowledged": "acknowledged", "baseline_retaken": "baseline taken anew"}
+
+
+def in_order(verdicts: Iterable[VerdictView]) -> list[VerdictView]:
     """What drifts first; else in the order of the verdicts."""
-    return [
-        drift_row(verdict) for verdict in sorted(verdicts, key=lambda each: STATE_ORDER.index(each.state))
-    ]
+    return sorted(verdicts, key=lambda each: STATE_ORDER.index(each.state))
+
+
+def drift_rows(verdicts: Iterable[VerdictView]) -> list[DriftRow]:
+    """What drifts first; else in the order of the verdicts."""
+    return [drift_row(verdict) for verdict in in_order(verdicts)]
 
 
 def drift_row(verdict: VerdictView) -> DriftRow:
-    shares = is_share(verdict.before, verdict.now)
     since = ""
     if verdict.since is not None:
         since = day(verdict.since)
@@ -56,16 +88,30 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         state=verdict.state,
         finding=words(verdict.finding),
         since=since,
-        before=_estimate(verdict.before, shares),
-        before_interval=_interval(verdict.before, shares),
-        now=_estimate(verdict.now, shares),
-        now_interval=_interval(verdict.now, shares),
+        before="" if verdict.before is None else measure(verdict.before.estimate, verdict.unit),
+        before_interval="" if verdict.before is None else interval_words(verdict.before, verdict.unit),
+        now="" if verdict.now is None else measure(verdict.now.estimate, verdict.unit),
+        now_interval="" if verdict.now is None else interval_words(verdict.now, verdict.unit),
         width=round(100 * strength(verdict.statistic, verdict.threshold), 1),
         strength=f"{short(verdict.statistic)} of {short(verdict.threshold)}" if verdict.threshold > 0 else "",
+        promise=_promise(verdict.false_alarms_per_year) if verdict.threshold > 0 else "",
         missing=verdict.missing,
         observations=count(verdict.n),
-        counted_out=", ".join(f"{count(n)} {words(reason)}" for reason, n in verdict.counted_out.items()),
+        counted_out=counted_out_words(verdict.counted_out),
+        suspended=verdict.suspended,
+        decisions=[decision_row(each) for each in verdict.decisions],
         chart=sparkline(verdict),
+    )
+
+
+def decision_row(decision: DecidedView) -> DecisionRow:
+    since = "" if decision.since is None else f" since {day(decision.since)}"
+    return DecisionRow(
+        at=decision.at,
+        what=DECISIONS[decision.kind],
+        then=f"{decision.state}{since}",
+        by=decision.by,
+        reason=decision.reason,
     )
 
 
@@ -84,12 +130,8 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _estimate(interval: Interval | None, shares: bool) -> str:
-    return "" if interval is None else measure(interval.estimate, is_share=shares)
-
-
-def _interval(interval: Interval | None, shares: bool) -> str:
-    if interval is None:
-        return ""
-    low, high = measure(interval.low, is_share=shares), measure(interval.high, is_share=shares)
-    return f"{low.removesuffix(NARROW + '%')}–{high}"
+def _promise(false_alarms_per_year: float) -> str:
+    years = 1 / false_alarms_per_year if false_alarms_per_year > 0 else 0.0
+    if years < 1:
+        return f"about {short(false_alarms_per_year)} times a year in this segment"
+    return f"about once in {count(round(years))} years in this segment"

@@ -1,4 +1,4 @@
-"""The pages: the first one, and one for each account. Made on the server, without scripts.
+"""The pages: the first one, one for each account, and one for each drift signal. Made on the server, without scripts.
 
 Rules:
 1. Jinja2 escapes everything; what comes from outside is never marked safe, and never becomes part of an attribute without
@@ -27,6 +27,7 @@ from streams.serving.views import VerdictView
 from streams.web import wording
 from streams.web.alert_cards import Card, card
 from streams.web.api import ORDERS, OUT, Handler, answering
+from streams.web.drift_page import segment_cards, signal_path
 from streams.web.drift_rows import drift_rows
 from streams.web.parameters import Parameters
 
@@ -51,6 +52,7 @@ _FILTERS = (
     wording.sentence,
     wording.attribute,
     wording.account_path,
+    signal_path,
 )
 
 
@@ -59,6 +61,7 @@ def page_routes(serving: Serving) -> list[web.RouteDef]:
     return [
         web.get("/", pages.shown(pages.first)),
         web.get("/accounts/{account:.+}", pages.shown(pages.account)),
+        web.get("/drift/{signal}", pages.shown(pages.signal)),
         web.get("/static/plumbline.css", _file(STYLE, "text/css")),
         web.get("/static/plumbline.svg", _file(ICON, "image/svg+xml")),
     ]
@@ -106,6 +109,10 @@ class _Pages:
         account = request.match_info["account"]
         return await asyncio.to_thread(self._account, account, request.raw_path)
 
+    async def signal(self, request: web.Request) -> web.Response:
+        Parameters(request, ())
+        return await asyncio.to_thread(self._signal, request.match_info["signal"], request.raw_path)
+
     def _first(
         self,
         variant: str | None,
@@ -134,6 +141,8 @@ class _Pages:
             "rows": drift_rows(verdicts),
             "drift_words": self._drift_words(verdicts),
             "drifting": states.count("drifting"),
+            "acknowledged": states.count("acknowledged"),
+            "suspended": states.count("suspended"),
             "watching": states.count("watching") + states.count("resolved"),
             "learning": states.count("learning"),
             "dead_letters": serving.dead_letters(DEAD_LETTERS),
@@ -144,7 +153,7 @@ class _Pages:
         """What was said of the drifts that are on, newest first."""
         found = []
         for verdict in verdicts:
-            if verdict.state == "drifting":
+            if verdict.state in ("drifting", "acknowledged"):
                 wanted = Wanted(kind="drift", signal=verdict.signal, segment=verdict.segment)
                 found += self._serving.newest_alerts(wanted, 1)
         return [card(alert) for alert in sorted(found, key=lambda alert: alert.at, reverse=True)]
@@ -166,6 +175,17 @@ class _Pages:
             "alerts": [card(alert) for alert in alerts],
         }
         return self._page("account.html", facts)
+
+    def _signal(self, signal: str, here: str) -> web.Response:
+        cards = segment_cards(self._serving, signal)
+        if not cards:
+            facts = {
+                "status": 404,
+                "what": "there is no such drift signal",
+                "remedy": "the first page lists those there are",
+            }
+            return self._page("refused.html", facts, status=404)
+        return self._page("drift.html", {"here": here, "signal": signal, "cards": cards})
 
     def _page(
         self,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from detectors.signals.contract import Quantity
 from schemas.alerts import Interval
 
 MINUS = "\N{MINUS SIGN}"
@@ -23,6 +24,14 @@ STANDINGS = {
     "blocked": "blocked for now",
     "trigger_below": "",
     "cooling_down": "alerted lately",
+}
+
+
+_UNITS: dict[Quantity, str] = {
+    "share": "",
+    "days": f"{NARROW}d",
+    "ratio": "\N{MULTIPLICATION SIGN}",
+    "number": "",
 }
 
 
@@ -48,17 +57,19 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def measure(value: float, *, is_share: bool) -> str:
-    if not is_share:
-        return number(value)
-    percent = value * 100
-    return f"{percent:.1f}{NARROW}%" if percent < 99.95 else f"100{NARROW}%"
+def measure(value: float, unit: Quantity) -> str:
+    """As a verdict shows it: 12.5 %, 31.4 d, 1.8×, 4.6."""
+    if unit == "share":
+        percent = value * 100
+        return f"{percent:.1f}{NARROW}%" if percent < 99.95 else f"100{NARROW}%"
+    return number(value) + _UNITS[unit]
 
 
-def is_share(*intervals: Interval | None) -> bool:
-    """Whether these are shares: all that is estimated lies from 0 to 1."""
-    known = [interval for interval in intervals if interval is not None]
-    return all(interval.low >= 0 and interval.high <= 1 for interval in known)
+def interval_words(interval: Interval, unit: Quantity) -> str:
+    """``8.5–16.2 %``"""
+    low, high = measure(interval.low, unit), measure(interval.high, unit)
+    sign = f"{NARROW}%" if unit == "share" else _UNITS[unit]
+    return f"{low.removesuffix(sign)}\N{EN DASH}{high}"
 
 
 def day(at: datetime) -> str:

@@ -74,13 +74,13 @@ def test_learning_says_what_is_missing(tmp_path: Path) -> None:
 def test_json_is_what_the_api_says(folder: Path) -> None:
     verdicts = json.loads(run(folder, "list", "--json").stdout)["verdicts"]
     assert {verdict["segment"] for verdict in verdicts} >= {"all", "content", "referral"}
-    shown = json.loads(run(folder, "show", "plg.conversion_gap", "--segment", "content", "--json").stdout)
+    shown = json.loads(run(folder, "explain", "plg.conversion_gap", "--segment", "content", "--json").stdout)
     assert shown["verdict"] == next(each for each in verdicts if each["segment"] == "content")
     assert shown["alerts"][0]["kind"] == "drift"
 
 
 def test_one_verdict_in_words_with_its_chart(folder: Path) -> None:
-    result = run(folder, "show", "plg.conversion_gap", "--segment", "content", columns=72)
+    result = run(folder, "explain", "plg.conversion_gap", "--segment", "content", columns=72)
     out = result.output
     assert result.exit_code == 0
     for words in ("state", "drifting", "before", "95 %:", "where it alarms", "▲", "since", "DRIFTING", "█"):
@@ -98,7 +98,7 @@ def test_one_verdict_in_words_with_its_chart(folder: Path) -> None:
 def test_what_is_not_there_is_refused_with_what_is(
     folder: Path, arguments: Sequence[str], words: str
 ) -> None:
-    result = run(folder, "show", *arguments, columns=200)
+    result = run(folder, "explain", *arguments, columns=200)
     assert result.exit_code == 2
     assert words in result.output
 

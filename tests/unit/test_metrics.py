@@ -181,9 +181,9 @@ def test_a_verdict_shows_one_state_and_no_baseline_while_learning():
     labels = {"signal": "plg.conversion_gap", "segment": "all"}
     states = {
         state: value(metrics, "plumbline_drift_state", **labels, state=state)
-        for state in ("learning", "watching", "drifting", "acknowledged", "resolved")
+        for state in get_args(VerdictState)
     }
-    assert states == {"learning": 1, "watching": 0, "drifting": 0, "acknowledged": 0, "resolved": 0}
+    assert states == {state: int(state == "learning") for state in get_args(VerdictState)}
     assert value(metrics, "plumbline_drift_baseline", **labels) is None
     assert value(metrics, "plumbline_drift_current", **labels) is None
 

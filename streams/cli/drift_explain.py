@@ -1,0 +1,108 @@
+"""plumbline drift explain: one verdict with all that it rests on, in words for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from streams.alert_text import alert_text
+from streams.cli.data_options import data_options
+from streams.cli.drift_chart import chart_lines
+from streams.cli.drift_reading import find_verdict, read_drift, segment_named
+from streams.serving.contract import Wanted
+from streams.serving.views import VerdictView, WeighedView
+from streams.settings_file import load_settings
+from streams.terminal_text import printable
+from streams.web.drift_rows import DecisionRow, DriftRow, drift_row
+from streams.web.wording import day
+
+INDENT = "  "
+
+
+@click.command(name="explain")
+@click.argument("signal")
+@click.option("--segment", default="all", show_default=True, help="As the list names it.")
+@data_options
+def explain(
+    signal: str, segment: str, settings_path: Path | None, data_dir: Path | None, as_json: bool
+) -> None:
+    """Explain what SIGNAL says of one segment: numbers, chart, evidence, what was said and decided."""
+    named = segment_named(segment)
+    reading = read_drift(
+        load_settings(settings_path), data_dir, Wanted(signal=signal, segment=named.replace(" ", "_"))
+    )
+    verdict = find_verdict(reading.verdicts, signal, named)
+    if as_json:
+        click.echo(msgspec.json.encode({"verdict": verdict, "alerts": reading.alerts}))
+        return
+    console = Console(highlight=False)
+    row = drift_row(verdict)
+    title = escape(printable(f"{row.signal} · {row.segment}"))
+    console.print(f"[bold]{title}[/bold] [dim]{escape(row.title)}[/dim]")
+    console.print(_facts(verdict, row))
+    chart = chart_lines(verdict, console.width - len(INDENT))
+    if chart:
+        console.print("\n" + textwrap.indent("\n".join(chart), INDENT), markup=False, soft_wrap=True)
+    if verdict.evidence:
+        console.print("\n[bold]What weighs most[/bold]")
+        console.print(_rows([_weighed(each) for each in verdict.evidence]))
+    if row.decisions:
+        console.print("\n[bold]What was decided[/bold]")
+        console.print(_rows([_decided(each) for each in row.decisions]))
+    for alert in reading.alerts:
+        console.print("\n" + alert_text(alert, console.width), markup=False, soft_wrap=True)
+    if verdict.state == "drifting":
+        console.print(
+            "\n[dim]plumbline drift list shows the other segments; plumbline drift acknowledge says that this is"
+            " known.[/dim]"
+        )
+
+
+def _facts(verdict: VerdictView, row: DriftRow) -> Table:
+    facts: list[tuple[str, str]] = [("state", row.state + (f", {row.finding}" if row.finding else ""))]
+    if row.suspended:
+        facts.append(("because", row.suspended))
+    if row.state == "acknowledged" and row.decisions:
+        latest = row.decisions[0]
+        facts.append(("by", f"{latest.by} on {day(latest.at)}: {latest.reason}"))
+    if row.missing:
+        facts.append(("learning", row.missing))
+    if row.since:
+        facts.append(("since", row.since))
+    for name, estimate, interval, of in (
+        ("before", row.before, row.before_interval, verdict.before),
+        ("now", row.now, row.now_interval, verdict.now),
+    ):
+        if of is not None:
+            facts.append((name, f"{estimate} (95 %: {interval}, n = {of.n:,})"))
+    if row.strength:
+        facts += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
+    facts.append(("observations", row.observations))
+    for number, each in enumerate(row.counted_out):
+        why = f": {each.why}" if each.why else ""
+        facts.append(("" if number else "counted out", f"{each.number} {each.reason}{why}"))
+    return _rows(facts)
+
+
+def _weighed(each: WeighedView) -> tuple[str, str]:
+    phrases = f", {', '.join(each.phrases)}" if each.phrases else ""
+    return each.account, f"{day(each.at)}{phrases}"
+
+
+def _decided(each: DecisionRow) -> tuple[str, str]:
+    return day(each.at), f"{each.what} by {each.by} (it was {each.then}): {each.reason}"
+
+
+def _rows(rows: list[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True, max_width=40)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(INDENT + escape(printable(name)), escape(printable(text)))
+    return table

@@ -1,0 +1,55 @@
+"""What the page of one drift signal shows: each segment with all that its verdict rests on."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from streams.serving import Serving, Wanted
+from streams.serving.views import VerdictView, WeighedView
+from streams.web.alert_cards import Card, card
+from streams.web.drift_rows import DriftRow, drift_row, in_order
+
+ALERTS = 4
+
+
+class SegmentCard(Struct, kw_only=True):
+    """``alerts``: what was said of the segment, the newest first. ``command``: how to acknowledge it in a terminal."""
+
+    row: DriftRow
+    before_n: int
+    now_n: int
+    evidence: list[WeighedView]
+    alerts: list[Card]
+    command: str
+
+
+def signal_path(signal: str) -> str:
+    """The signal's page."""
+    return "/drift/" + quote(signal, safe="")
+
+
+def segment_cards(serving: Serving, signal: str) -> list[SegmentCard]:
+    """What drifts first; empty where there is no such signal."""
+    verdicts = [verdict for verdict in serving.drift() if verdict.signal == signal]
+    return [_card(serving, verdict) for verdict in in_order(verdicts)]
+
+
+def _card(serving: Serving, verdict: VerdictView) -> SegmentCard:
+    wanted = Wanted(signal=verdict.signal, segment=verdict.segment)
+    return SegmentCard(
+        row=drift_row(verdict),
+        before_n=verdict.before.n if verdict.before is not None else 0,
+        now_n=verdict.now.n if verdict.now is not None else 0,
+        evidence=verdict.evidence,
+        alerts=[card(alert) for alert in serving.newest_alerts(wanted, ALERTS)],
+        command=f'plumbline drift acknowledge {verdict.signal} --segment "{verdict.segment}" --reason "..."'
+        if verdict.state == "drifting" and _plain(verdict.segment)
+        else "",
+    )
+
+
+def _plain(segment: str) -> bool:
+    """Whether a shell reads the name as it stands: who copies a command must not run what a sender has written."""
+    return all(sign.isalnum() or sign in " _-.:/" for sign in segment)
