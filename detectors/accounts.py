@@ -31,6 +31,18 @@ from detectors.acknowledging import hand_on, refuse_unknown_signal
 from detectors.acquisition import remember_statement, source_at_sign_up
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
 from detectors.effects import Effects, Listing
+from detectors.health.fields import looked_at
+from detectors.health.needs import needs_of
+from detectors.health.tally import (
+    TALLY_KEY,
+    Heard,
+    Tally,
+    begin,
+    count,
+    decode_tally,
+    encode_tally,
+    tell,
+)
 from detectors.scoring import CompiledVariant, decide, total_of
 from detectors.signals.contract import Milestone, Signal
 from detectors.triggers import bound
@@ -38,13 +50,15 @@ from schemas.event_subjects import OWNERS, PRODUCT_PREFIX
 from schemas.events import AccountProfile, DriftAcknowledged, Envelope, Event, ProductEvent, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 
-NOT_ACCOUNTS = tuple(OWNERS)
+NOT_ACCOUNTS = (*OWNERS, TALLY_KEY)
 
 
 class AccountStage:
     """``icps``: the versions of the ICP file; the earliest also holds for what came before it."""
 
     name = "accounts"
+    tally_key = TALLY_KEY
+    beside_key = ""
 
     def __init__(self, icps: Sequence[ICP], signals: Sequence[Signal], late_after_s: float) -> None:
         if not icps:
@@ -56,6 +70,7 @@ class AccountStage:
         self._starts = [icp.effective_from for icp in self._icps]
         self._signals = {signal.name: signal for signal in signals}
         self._lent = {signal.name: (Facts(signal, self.in_force), Output(signal.name)) for signal in signals}
+        self._looked = looked_at([needs_of(signal, icps) for signal in signals])
         self._hearers: dict[type[Envelope], list[Signal]] = {}
         """event class -> the signals that want to see its events"""
         for signal in signals:
@@ -68,14 +83,24 @@ class AccountStage:
             return self._only
         return self._icps[max(0, bisect_right(self._starts, at) - 1)]
 
-    def new_state(self, account: str) -> AccountState:
-        return AccountState()
+    def new_state(self, account: str) -> Any:
+        return AccountState() if account != TALLY_KEY else Tally()
 
-    def encode_state(self, account: str, state: AccountState) -> bytes:
-        return encode_state(state)
+    def encode_state(self, account: str, state: Any) -> bytes:
+        return encode_state(state) if account != TALLY_KEY else encode_tally(state)
 
-    def decode_state(self, account: str, raw: bytes) -> AccountState:
-        return decode_state(raw)
+    def decode_state(self, account: str, raw: bytes) -> Any:
+        """Raises StateRefused."""
+        return decode_state(raw) if account != TALLY_KEY else decode_tally(raw)
+
+    def begin_tally(self, state: Tally, time: float) -> None:
+        begin(state, time)
+
+    def tally(self, state: Tally, heard: Heard) -> None:
+        count(state, heard, self._looked)
+
+    def hold(self, state: Any) -> None:
+        """No account looks at another's state."""
 
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before. Raises EventRefused, and leaves
@@ -130,12 +155,16 @@ class AccountStage:
                 Listing(name, account, fit, total_of(parts), at, bound(parts), variant.envelope_s)
             )
 
-    def due(self, state: AccountState) -> float | None:
+    def due(self, state: AccountState | Tally) -> float | None:
         """When the account's earliest timer is due (Unix seconds), or None."""
         return min(state.timers.values()) if state.timers else None
 
-    def fire(self, account: str, state: AccountState, until: float, effects: Effects) -> None:
+    def fire(self, account: str, state: Any, until: float, effects: Effects) -> None:
         """Fires the timers due by ``until``, in order of (due, name); each sees the account as of its due time."""
+        if account == TALLY_KEY:
+            tell(state, min(state.timers.values()), effects)
+            effects.timers_changed = True
+            return
         while state.timers:
             due, name = min((due, name) for name, due in state.timers.items())
             if due > until:

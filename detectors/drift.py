@@ -1,12 +1,14 @@
 """The drift stage: one observation of one signal -> new state, drift alerts and notices.
 
 Keyed by the signal's name. A signal without state begins with ``new_state``; what its half of the work is stands in
-detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py).
+detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), and what was left out
+because a source was ill: the state of data.health is at hand in every step, since one order holds for all observations
+(detectors/suspension.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,20 +16,35 @@ from msgspec import Struct
 
 from detectors.decisions import DECISIONS, Decided, decide, forget_what_ended, show, standing
 from detectors.effects import Effects
-from detectors.signals.contract import ACKNOWLEDGED, Signal, Verdict
+from detectors.health.data_health import DataHealth, Fact, HealthState
+from detectors.health.fields import Needs
+from detectors.health.needs import concerns, needs_of
+from detectors.health.tally import SIGNAL as DATA_HEALTH
+from detectors.health.tally import Heard
+from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN, Signal, Verdict
+from detectors.suspension import adopted_until, count_out, over_until, shown, touched
+from schemas.icp import ICP
 from schemas.observations import Observation
 
 
 class DriftState(Struct):
-    """``own``: the signal's state. ``decided``: segment -> what people decided about it."""
+    """``own``: the signal's state. ``decided``: segment -> what people decided about it. ``left_out``: segment -> observations
+    that an illness touched. Until when (Unix seconds) the signal was ``interrupted`` by one, as it was told; ``relearned``:
+    the newest time from which on a changed source is the usual one."""
 
     own: Any
     decided: dict[str, Decided] = {}
+    left_out: dict[str, int] = {}
+    interrupted: float = 0.0
+    relearned: float = 0.0
 
 
 class _Stored(Struct):
     own: bytes
     decided: dict[str, Decided]
+    left_out: dict[str, int] = {}
+    interrupted: float = 0.0
+    relearned: float = 0.0
 
 
 _stored = msgspec.msgpack.Decoder(_Stored)
@@ -35,21 +52,58 @@ _stored = msgspec.msgpack.Decoder(_Stored)
 
 class DriftStage:
     name = "drift"
+    tally_key = ""
+    beside_key = DATA_HEALTH
 
-    def __init__(self, signals: Sequence[Signal]) -> None:
+    def __init__(self, signals: Sequence[Signal], icps: Sequence[ICP] = ()) -> None:
+        """``icps``: they say which event types a milestone comes from, and so what an ill source takes from a signal. Who only
+        shows what is stored needs none."""
         self._signals = {signal.name: signal for signal in signals}
+        self._knows_milestones = bool(icps)
+        self._needs: dict[str, Needs] = {signal.name: needs_of(signal, icps) for signal in signals}
+        self._health = DataHealth(self._needs)
+        self._health_state = self._health.new_state()
+        self._facts: dict[str, list[Fact]] = {}
+        """signal -> the illnesses that concern it, found again when one begins or ends"""
 
-    def new_state(self, signal: str) -> DriftState:
+    def begin_tally(self, state: Any, time: float) -> None:
+        """Observations are not counted."""
+
+    def tally(self, state: Any, heard: Heard) -> None:
+        """Observations are not counted."""
+
+    def hold(self, state: HealthState) -> None:
+        self._health_state = state
+        self._facts = {}
+        if self._knows_milestones:
+            state.needs = {
+                signal: {event_type: sorted(fields) for event_type, fields in sorted(needs.items())}
+                for signal, needs in self._needs.items()
+            }
+        else:
+            for signal, stored in state.needs.items():
+                if signal in self._needs:
+                    self._needs[signal] = {kind: frozenset(fields) for kind, fields in stored.items()}
+
+    def new_state(self, signal: str) -> Any:
+        if signal == DATA_HEALTH:
+            return self._health.new_state()
         found = self._signals.get(signal)
         return DriftState(found.new_state() if found is not None else None)
 
-    def encode_state(self, signal: str, state: DriftState) -> bytes:
+    def encode_state(self, signal: str, state: Any) -> bytes:
+        if signal == DATA_HEALTH:
+            return self._health.encode_state(state)
         found = self._signals.get(signal)
         own = found.encode_state(state.own) if found is not None else b""
-        return msgspec.msgpack.encode(_Stored(own, state.decided))
+        return msgspec.msgpack.encode(
+            _Stored(own, state.decided, state.left_out, state.interrupted, state.relearned)
+        )
 
-    def decode_state(self, signal: str, raw: bytes) -> DriftState:
+    def decode_state(self, signal: str, raw: bytes) -> Any:
         """Raises StateRefused. A state from before decisions were kept is the signal's own, and nothing more."""
+        if signal == DATA_HEALTH:
+            return self._health.decode_state(raw)
         found = self._signals.get(signal)
         if found is None:
             return DriftState(None)
@@ -57,16 +111,29 @@ class DriftStage:
             stored = _stored.decode(raw)
         except msgspec.MsgspecError:
             return DriftState(found.decode_state(raw))
-        return DriftState(found.decode_state(stored.own), stored.decided)
+        return DriftState(
+            found.decode_state(stored.own),
+            stored.decided,
+            stored.left_out,
+            stored.interrupted,
+            stored.relearned,
+        )
 
-    def step(
-        self, signal: str, state: DriftState, observation: Observation, at: float, effects: Effects
-    ) -> bool:
+    def step(self, signal: str, state: Any, observation: Observation, at: float, effects: Effects) -> bool:
         """Raises EventRefused, and leaves ``state`` as it was, for an observation that can't be."""
+        if signal == DATA_HEALTH:
+            told = self._health.step(state, observation)
+            if told:
+                self._facts = {}
+                effects.alerts.extend(told)
+            return True
         found = self._signals.get(signal)
         if found is None:
             return True
         if observation.measure not in DECISIONS:
+            facts = self._concerning(found)
+            if facts and self._keeps_out(found, state, facts, observation, effects):
+                return True
             alerts = found.step(state.own, observation)
             if alerts and state.decided:
                 forget_what_ended(state.decided, alerts)
@@ -89,6 +156,70 @@ class DriftStage:
     def fire(self, signal: str, state: DriftState, until: float, effects: Effects) -> None:
         """Nothing to fire."""
 
-    def verdicts(self, signal: str, state: DriftState) -> Sequence[Verdict]:
+    def verdicts(self, signal: str, state: Any) -> Sequence[Verdict]:
+        """As they stand with the state of data.health that was given last (``hold``)."""
+        if signal == DATA_HEALTH:
+            return self._health.verdicts(state)
         found = self._signals.get(signal)
-        return show(state.decided, found.verdicts(state.own)) if found is not None else ()
+        if found is None:
+            return ()
+        verdicts = show(state.decided, found.verdicts(state.own))
+        return shown(verdicts, self._concerning(found), state.left_out)
+
+    def _concerning(self, signal: Signal) -> list[Fact]:
+        facts = self._facts.get(signal.name)
+        if facts is None:
+            all_facts = self._health.facts(self._health_state)
+            facts = self._facts[signal.name] = [
+                fact for fact in all_facts if concerns(self._needs[signal.name], fact)
+            ]
+        return facts
+
+    def _keeps_out(
+        self,
+        signal: Signal,
+        state: DriftState,
+        facts: Sequence[Fact],
+        observation: Observation,
+        effects: Effects,
+    ) -> bool:
+        """Tells the signal of an illness that is over, and lets it learn anew where a changed source has become the usual one. Returns whether the observation is left out."""
+        over = over_until(facts)
+        if over > state.interrupted:
+            state.interrupted = over
+            signal.interrupted(state.own, over)
+        adopted = adopted_until(facts)
+        if adopted > state.relearned:
+            state.relearned = adopted
+            for verdict in signal.verdicts(state.own):
+                effects.alerts.extend(signal.step(state.own, _relearn(signal.name, verdict.segment, adopted)))
+        if not touched(facts, observation):
+            return False
+        count_out(state.left_out, observation)
+        return True
+
+
+def _relearn(signal: str, segment: str, at: float) -> Observation:
+    return Observation(
+        signal=signal,
+        measure=BASELINE_RETAKEN,
+        at=at,
+        began=at,
+        value=1.0,
+        account="",
+        segments={"segment": segment},
+    )
+
+
+def all_verdicts(stage: DriftStage, signals: Sequence[Signal], states: Mapping[str, Any]) -> list[Verdict]:
+    """Those of all signals, in their order, with ``states`` as stored (key -> state); of data.health at the end, when it has
+    heard of a source."""
+    health = states.get(DATA_HEALTH)
+    stage.hold(health if health is not None else stage.new_state(DATA_HEALTH))
+    found: list[Verdict] = []
+    for signal in signals:
+        state = states.get(signal.name)
+        found += stage.verdicts(signal.name, stage.new_state(signal.name) if state is None else state)
+    if health is not None:
+        found += stage.verdicts(DATA_HEALTH, health)
+    return found

@@ -1,4 +1,4 @@
-"""What goes out: trigger alerts, blocker follow-ups, missed activations, drift alerts and notices.
+"""What goes out: trigger alerts, blocker follow-ups, missed activations, drift alerts and notices, ill sources.
 
 An alert's ``id`` is the same on every replay; times are Unix seconds inside and RFC 3339 in JSON; scores are rounded
 nowhere but in the words for people.
@@ -176,11 +176,30 @@ class Notice(Struct, kw_only=True, tag_field="kind", tag="notice"):
     means: str
 
 
-Alert = TriggerAlert | BlockerEnded | ActivationMissed | DriftAlert | Notice
+class DataHealthAlert(Struct, kw_only=True, tag_field="kind", tag="data_health"):
+    """A source of events is not what it was, or is well again. For those who run it: it says nothing of customers."""
+
+    id: str
+    at: datetime
+    signal: str
+    state: str
+    source: str
+    type: str
+    symptom: str
+    field: str
+    since: datetime
+    suspends: list[str]
+    what: str
+    means: str
+    check: str
+    promise: str
+
+
+Alert = TriggerAlert | BlockerEnded | ActivationMissed | DriftAlert | Notice | DataHealthAlert
 
 ALERT_CLASSES: dict[str, type[Struct]] = {
     str(cls.__struct_config__.tag): cls
-    for cls in (TriggerAlert, BlockerEnded, ActivationMissed, DriftAlert, Notice)
+    for cls in (TriggerAlert, BlockerEnded, ActivationMissed, DriftAlert, Notice, DataHealthAlert)
 }
 
 _encoder = msgspec.json.Encoder()

@@ -20,7 +20,8 @@ class Observation(Struct, kw_only=True, omit_defaults=True):
 
     ``stratum`` is what a baseline tells apart before it compares (a tenure or size band); ``exposure`` what the value is
     given (days at risk, a share of seats); ``phrases`` are the few words that the evidence rests on, never a whole text;
-    ``tokens`` are hashed words of a text, for a classifier that learns in the drift stage.
+    ``tokens`` are hashed words of a text, for a classifier that learns in the drift stage. ``counts`` are sums by name, for
+    data.health (detectors/health/tally.py), whose observations are of a source and no account.
     """
 
     signal: str
@@ -35,6 +36,7 @@ class Observation(Struct, kw_only=True, omit_defaults=True):
     exposure: float = 1.0
     phrases: list[str] = []
     tokens: list[int] = []
+    counts: dict[str, list[int]] = {}
 
 
 _encoder = msgspec.json.Encoder()

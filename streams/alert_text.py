@@ -15,6 +15,7 @@ from schemas.alerts import (
     ActiveBlocker,
     Alert,
     BlockerEnded,
+    DataHealthAlert,
     DriftAlert,
     Notice,
     Reach,
@@ -50,6 +51,8 @@ def alert_text(alert: Alert, width: int) -> str:
             lines = _drift(alert, width)
         case Notice():
             lines = _notice(alert, width)
+        case DataHealthAlert():
+            lines = _data_health(alert, width)
     return "\n".join(lines)
 
 
@@ -131,6 +134,15 @@ def _notice(alert: Notice, width: int) -> Iterable[str]:
     )
     yield from _wrapped(alert.what, width)
     yield from _wrapped(f"{alert.means} ({_id(alert)})", width)
+
+
+def _data_health(alert: DataHealthAlert, width: int) -> Iterable[str]:
+    symptom = f"{alert.symptom} {alert.field}".strip()
+    yield from _wrapped(f"SOURCE {alert.state.upper()} · {symptom} · {alert.type} · {alert.source}", width)
+    yield from _wrapped(alert.what, width)
+    yield from _wrapped(alert.means, width)
+    yield from _wrapped(alert.check, width)
+    yield from _wrapped(f"{alert.promise} ({_id(alert)})", width)
 
 
 def _account(alert: TriggerAlert | BlockerEnded | ActivationMissed) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from detectors.account_state import AccountState
 from detectors.accounts import AccountStage
 from detectors.catalogue import signals
-from detectors.drift import DriftStage
+from detectors.drift import DriftStage, all_verdicts
 from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem
 from schemas.events import event_reader
@@ -51,7 +51,7 @@ class Pipeline:
     ) -> None:
         self.signals: Sequence[Signal] = signals(settings.drift)
         self.account_stage = AccountStage(icps, self.signals, settings.late_after)
-        self.drift_stage = DriftStage(self.signals)
+        self.drift_stage = DriftStage(self.signals, icps)
         self._store = store
         self._now = now
         self._limits = settings.limits
@@ -115,16 +115,11 @@ class Pipeline:
 
     def verdicts(self) -> list[Verdict]:
         """All drift verdicts as they stand."""
-        names = [signal.name for signal in self.signals]
+        stage = self.drift_stage
+        names = [stage.beside_key, *(signal.name for signal in self.signals)]
         loaded = self._store.load(self._drift.claim, names, None).states
-        found: list[Verdict] = []
-        for name in names:
-            if name in loaded:
-                state = self.drift_stage.decode_state(name, loaded[name].state)
-            else:
-                state = self.drift_stage.new_state(name)
-            found.extend(self.drift_stage.verdicts(name, state))
-        return found
+        states = {name: stage.decode_state(name, stored.state) for name, stored in loaded.items()}
+        return all_verdicts(stage, self.signals, states)
 
     def account(self, account: str) -> AccountState | None:
         """The stored state of one account."""

@@ -25,6 +25,7 @@ from typing import Any
 import structlog
 
 from detectors.effects import BY_TIMER, Effects
+from detectors.health.tally import BEHIND_S, Heard
 from schemas.alerts import encode_alert
 from schemas.errors import EventRefused
 from schemas.observations import encode_observation
@@ -101,6 +102,7 @@ class Processor:
         self.decode = decode
         """may be replaced between batches"""
         self._late_after_s = inf if late_after_s is None else late_after_s
+        self._behind_s = min(BEHIND_S, self._late_after_s)
         self._cached_states = cached_states
         self._slots: dict[str, _Slot] = {}
         self._batch = 0
@@ -198,18 +200,25 @@ class Processor:
         """Takes a chunk of a batch in: decoded records are let go of while they are still in the processor's cache."""
         watermark = run.watermark
         decoded, until = self._decode_all(run, bodies, place, first, failed)
-        run.load([entry[1] for entry in decoded if entry[1]], until)
-        step = self._stage.step
+        stage = self._stage
+        aside = [key for key in (stage.tally_key, stage.beside_key) if key]
+        run.load([*aside, *(entry[1] for entry in decoded if entry[1])], until)
+        if stage.beside_key:
+            run.hold_beside()
+        if stage.tally_key and decoded:
+            run.begin_tally(max(watermark, decoded[0][2]))
+        step = stage.step
         effects = run.effects
         heap = run.heap
         slots = self._slots
         number = run.number
-        applied, duplicate, late = run.applied, run.duplicate, run.late
-        too_late = watermark - self._late_after_s
+        heard, behind_s, late_after_s = run.heard, self._behind_s, self._late_after_s
+        applied, duplicate = heard.applied, heard.duplicate
+        behind = watermark - behind_s
         for index, key, at, record in decoded:
             if at > watermark:
                 watermark = at
-                too_late = at - self._late_after_s
+                behind = at - behind_s
                 if heap and heap[0][0] <= watermark:
                     effects.position = BY_TIMER
                     run.fire(watermark)
@@ -217,9 +226,11 @@ class Processor:
                     effects.time = at
                 if record is None:
                     continue
-            if at < too_late:
-                late.append(type(record))
-                continue
+            if at < behind:
+                heard.behind.append(record)
+                if at < watermark - late_after_s:
+                    heard.late.append(record)
+                    continue
             slot = slots.get(key)
             if slot is None or slot.batch != number:
                 slot = run.touch(key)
@@ -238,14 +249,15 @@ class Processor:
                 )
                 raise StepFailed(index) from error
             if fresh:
-                applied.append(type(record))
+                applied.append(record)
             else:
-                duplicate.append(type(record))
+                duplicate.append(record)
             if effects.timers_changed:
                 run.note_due(key, slot)
                 if heap and heap[0][0] <= watermark:
                     run.fire(watermark)
         run.watermark = watermark
+        run.count()
 
     def _decode_all(
         self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
@@ -282,9 +294,11 @@ class _Run:
         self.heap: list[tuple[float, str]] = []
         self.watermark = owner._claim.watermark
         self._loaded_until = -inf
-        self.applied: list[type] = []
-        self.duplicate: list[type] = []
-        self.late: list[type] = []
+        self.heard = Heard()
+        """since ``count`` was last called"""
+        self._applied: Counter[type] = Counter()
+        self._duplicate: Counter[type] = Counter()
+        self._late: Counter[type] = Counter()
         self._dead: list[DeadLetter] = []
         self.dead_at: list[int] = []
 
@@ -329,6 +343,38 @@ class _Run:
         self._touched.append((key, slot))
         return slot
 
+    def hold_beside(self) -> None:
+        """Gives the stage the state that it wants at hand, whosever record comes."""
+        stage, slots = self._owner._stage, self._owner._slots
+        slot = slots.get(stage.beside_key)
+        if slot is None:
+            slot = slots[stage.beside_key] = _Slot(stage.new_state(stage.beside_key), 0, None)
+        stage.hold(slot.state)
+
+    def begin_tally(self, time: float) -> None:
+        """``time``: of the first record, or the watermark where that is later. Without the timer that this sets, the first
+        hour would end with the first chunk."""
+        key = self._owner._stage.tally_key
+        slot = self._owner._slots.get(key)
+        if slot is None or slot.due is None:
+            slot = self.touch(key)
+            self._owner._stage.begin_tally(slot.state, time)
+            self.note_due(key, slot)
+
+    def count(self) -> None:
+        """Counts what was heard: at the end of a chunk, while it is still in the processor's cache, and before the tally is
+        told."""
+        heard = self.heard
+        if not (heard.applied or heard.duplicate or heard.late):
+            return
+        stage = self._owner._stage
+        if stage.tally_key:
+            stage.tally(self.touch(stage.tally_key).state, heard)
+        self._applied.update(map(type, heard.applied))
+        self._duplicate.update(map(type, heard.duplicate))
+        self._late.update(map(type, heard.late))
+        heard.clear()
+
     def note_due(self, key: str, slot: _Slot) -> None:
         """Called after a step that set or removed a timer."""
         self.effects.timers_changed = False
@@ -347,6 +393,8 @@ class _Run:
             slot = self._owner._slots[key]
             if slot.due != due or key in self._owner._stuck:
                 continue
+            if key == stage.tally_key:
+                self.count()
             self.touch(key)
             if due > self.effects.time:
                 self.effects.time = due
@@ -382,9 +430,9 @@ class _Run:
             watermark=self.watermark,
             ledger=Ledger(
                 received=before.received + received,
-                applied=before.applied + len(self.applied),
-                duplicate=before.duplicate + len(self.duplicate),
-                late=before.late + len(self.late),
+                applied=before.applied + self._applied.total(),
+                duplicate=before.duplicate + self._duplicate.total(),
+                late=before.late + self._late.total(),
                 dead_lettered=before.dead_lettered + len(self._dead),
             ),
         )
@@ -403,9 +451,9 @@ class _Run:
             stage=owner._stage.name,
             touched=len(self._touched),
             received=received,
-            applied=_by_class(self.applied),
-            duplicate=_by_class(self.duplicate),
-            late=_by_class(self.late),
+            applied=_by_class(self._applied),
+            duplicate=_by_class(self._duplicate),
+            late=_by_class(self._late),
             dead_letters=self._dead,
             alerts=alerts,
             effects=self.effects,
@@ -421,8 +469,8 @@ class _Run:
                 del slots[key]
 
 
-def _by_class(records: Sequence[type]) -> dict[str, int]:
-    return {kind.__name__: count for kind, count in Counter(records).items()}
+def _by_class(counts: Counter[type]) -> dict[str, int]:
+    return {kind.__name__: count for kind, count in counts.items()}
 
 
 def _kind(alert: Any) -> str:

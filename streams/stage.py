@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from detectors.effects import Effects
+from detectors.health.tally import Heard
 
 Decode = Callable[[bytes], tuple[str, float, Any]]
 """raw record -> (key, event time in Unix seconds, record); raises EventRefused"""
@@ -15,6 +16,10 @@ class Stage(Protocol):
     """Pure. States and records are its own; a processor only carries them."""
 
     name: str
+    tally_key: str
+    """of the state that counts all records, which is no record's own; empty: they are not counted"""
+    beside_key: str
+    """of a state that steps of other keys look at, too; empty: none"""
 
     def new_state(self, key: str) -> Any: ...
 
@@ -29,3 +34,15 @@ class Stage(Protocol):
     def due(self, state: Any) -> float | None: ...
 
     def fire(self, key: str, state: Any, until: float, effects: Effects) -> None: ...
+
+    def begin_tally(self, state: Any, time: float) -> None:
+        """Sets the timer at which the state of ``tally_key`` tells what it has counted from ``time`` (Unix seconds) on."""
+        ...
+
+    def tally(self, state: Any, heard: Heard) -> None:
+        """Counts what was heard in the state of ``tally_key``. How it is cut into pieces changes nothing."""
+        ...
+
+    def hold(self, state: Any) -> None:
+        """Gives the state of ``beside_key``, as it is, for the steps that follow. It changes by its own steps only."""
+        ...

@@ -234,6 +234,12 @@ class Signal(Protocol):
         """
         ...
 
+    def interrupted(self, state: Any, until: float) -> None:
+        """A source that the signal feeds on was ill until ``until`` (Unix seconds). Observations that touch that time are kept
+        from it (detectors/suspension.py); a signal that follows what is open over many observations forgets it here, for
+        it may have missed how it ended."""
+        ...
+
     def verdicts(self, state: Any) -> Sequence[Verdict]:
         """One for each segment, ``all`` first, then by name."""
         ...

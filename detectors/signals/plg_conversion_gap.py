@@ -309,6 +309,11 @@ class ConversionGap:
         found = segment.early.pass_to(at, may_freeze=segment.paid.state.watch is not None)
         return judge_early(state, name, found, at, self._horizon_s / DAY)
 
+    def interrupted(self, state: GapState, until: float) -> None:
+        for segment in state.segments.values():
+            segment.early.interrupted(until)
+            segment.activating.forget_open(until)
+
     def verdicts(self, state: GapState) -> Sequence[Verdict]:
         names = [ALL, *sorted(name for name in state.segments if name != ALL)]
         return [self._verdict(state, name, state.segments[name]) for name in names]

@@ -104,6 +104,12 @@ class OpenCohorts:
             state.came, state.risked = [0] * self.days, [0] * self.days
             state.first = state.day + 1 - len(state.cohorts)
 
+    def forget_open(self, at: float) -> None:
+        """Until ``at`` (Unix seconds) it could not be heard who got there: only who comes after that day is followed."""
+        state = self.state
+        state.day = max(state.day if state.day is not None else 0, int(at // DAY))
+        state.first, state.cohorts = state.day + 1, [Cohort()]
+
     def restart(self) -> None:
         """Learns anew, from tomorrow's cohorts on."""
         day = self.state.day

@@ -92,6 +92,11 @@ class EarlyWatch:
         self._watched_from = day + 1 if day is not None else 0
         self.slower = False
 
+    def interrupted(self, until: float) -> None:
+        """What came until ``until`` was not heard: nothing that was open then is judged."""
+        self.cohorts.forget_open(until)
+        self.restart()
+
     def relearn(self) -> None:
         """Takes the hazard anew."""
         self.cohorts.restart()
@@ -127,7 +132,9 @@ class EarlyWatch:
     def _shape(self) -> Shape | None:
         hazard = self.cohorts.hazard
         came, risked = self.cohorts.seen(self._first)
-        return shape(came, risked, hazard) if hazard is not None and len(came) else None
+        if hazard is None or not len(came):
+            return None
+        return shape(came, risked, hazard, sum(self.cohorts.state.came))
 
     @property
     def _first(self) -> int:

@@ -28,16 +28,17 @@ from detectors.signals.plg_conversion_gap_cohorts import Counts, Floats
 FEWER = tuple(
     (part, stretch, weight)
     for part in (0.75, 0.6, 0.45, 0.3, 0.1)
-    for stretch, weight in ((1.0, 0.16), (1.5, 0.04))
+    for stretch, weight in ((1.0, 0.14), (1.5, 0.04), (2.5, 0.02))
 )
 """(part of the conversions that is left, stretch of the lag, weight)"""
 SLOWER = tuple((1.0, stretch, 0.25) for stretch in (1.33, 1.75, 2.5, 4.0))
 BACKGROUND = 0.02
 SURE = math.log(99.0)
 """Of the log odds. It is looked at each day from an alarm on, which makes 99 to 1 worth some 20 to 1 (bench/detection)."""
-FOLLOWED = 0.75
-"""Of the horizon: so long must the cohorts since the change have been followed before they are said to be slower. Those that
-made the detector alarm just now have few conversions at the youngest ages, whatever the cause."""
+FOLLOWED = 0.95
+"""Of the horizon: so long must cohorts since the change have been followed before they are said to be slower, for then it is
+seen whether they catch up. Those that made the detector alarm just now have few conversions at the youngest ages, whatever
+the cause; and a small baseline has a lag of its own by chance."""
 
 
 class Shape(Struct, frozen=True):
@@ -59,8 +60,11 @@ class Shape(Struct, frozen=True):
         return self.log_odds <= -SURE and self.followed >= FOLLOWED
 
 
-def shape(came: Counts, risked: Counts, hazard: Floats) -> Shape:
-    """From conversions and accounts at risk by cohort (one at least, the oldest first) and age, and the baseline's hazard."""
+def shape(came: Counts, risked: Counts, hazard: Floats, converted: int) -> Shape:
+    """From conversions and accounts at risk by cohort (one at least, the oldest first) and age, and the baseline's hazard,
+    learned from so many who ``converted``."""
+    # Two samples are compared, not one with the truth: evidence counts as much as the smaller one allows.
+    known = converted / (converted + int(came.sum()))
     ages = np.arange(hazard.size + 1)
     reached = 1 - np.concatenate([[1.0], np.cumprod(1 - hazard)])
     reached = (1 - BACKGROUND) * reached + BACKGROUND * reached[-1] * ages / hazard.size
@@ -70,7 +74,7 @@ def shape(came: Counts, risked: Counts, hazard: Floats) -> Shape:
         by_member = []
         for part, stretch, weight in family:
             after = part * np.interp(ages / stretch, ages, reached)
-            gain = _log_likelihoods(came, risked, after) - before
+            gain = known * (_log_likelihoods(came, risked, after) - before)
             # Whoever started at the change or later is under the alternative.
             by_member.append(np.cumsum(gain[::-1])[::-1] + math.log(weight))
         weighed.append(logsumexp(np.array(by_member), axis=0))

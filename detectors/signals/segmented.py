@@ -173,6 +173,9 @@ class SegmentedSignal(ABC):
         out += self.remarks(state, observation)
         return out
 
+    def interrupted(self, state: SegmentedState, until: float) -> None:  # noqa: B027
+        """An observation is a whole fact here: nothing is open between two of them."""
+
     def verdicts(self, state: SegmentedState) -> Sequence[Verdict]:
         return [self._verdict(state, name) for name in state.names]
 

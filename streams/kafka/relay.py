@@ -26,6 +26,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerClosed
 from msgspec import Raw, Struct
 
+from detectors.health.tally import SIGNAL as DATA_HEALTH
 from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.observations import decode_observation
 from streams.failpoints import reach
@@ -44,6 +45,8 @@ STOP_WITHIN_S = 5.0
 BATCH_BYTES = 262_144
 MARKED_STAGE = "accounts"
 KINDS: tuple[OutgoingKind, ...] = ("observations", "alerts", "dead_letters")
+
+_TO_ALL = DATA_HEALTH.encode()
 
 _log = structlog.get_logger("plumbline.relay")
 
@@ -199,8 +202,11 @@ class Relay:
             sending: dict[tuple[str, int], list[_Record]] = defaultdict(list)
             for sequence, body in entries:
                 topic, key, value, headers = self._record(stage, partition, kind, sequence, body)
-                to = partition_of(key.decode(), await self._partitions(producer, topic))
-                sending[topic, to].append((key, value, headers))
+                count = await self._partitions(producer, topic)
+                # Each partition of the drift stage has to know by itself which sources are ill.
+                to_all = kind == "observations" and key == _TO_ALL
+                for to in range(count) if to_all else (partition_of(key.decode(), count),):
+                    sending[topic, to].append((key, value, headers))
             reach("relay.before_publish")
             await self._write(producer, sending)
             reach("relay.after_publish")

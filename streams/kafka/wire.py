@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from schemas.alerts import DriftAlert, Notice, decode_alert
+from schemas.alerts import DataHealthAlert, DriftAlert, Notice, decode_alert
 from schemas.errors import EventRefused, Problem
 from schemas.observations import Observation, decode_observation
 from streams.stores.contract import DeadLetter
@@ -98,7 +98,9 @@ def decode_sent(raw: bytes) -> tuple[str, float, Observation]:
 def alert_key(body: bytes) -> bytes:
     """The key of an encoded alert. Raises msgspec.ValidationError or msgspec.DecodeError."""
     alert = decode_alert(body)
-    return (alert.signal if isinstance(alert, DriftAlert | Notice) else alert.account).encode()
+    if isinstance(alert, DriftAlert | Notice | DataHealthAlert):
+        return alert.signal.encode()
+    return alert.account.encode()
 
 
 def dead_letter_record(letter: DeadLetter, partition: int) -> tuple[bytes, Headers]:

@@ -154,7 +154,7 @@ class Worker:
             )
             self._lists.take_over(partition)  # before the first commit, which writes places by this ICP file
             return intake
-        stage_of_drift = DriftStage(signals(self.settings.drift))
+        stage_of_drift = DriftStage(signals(self.settings.drift), self._icps)
         partitions = self.settings.kafka.partitions
         return ObservationIntake(
             DriftIntake(self._store, stage_of_drift, self._observations, partition, partitions, now=self._now)

@@ -23,11 +23,10 @@ def verdict_views(
     stored = snapshot.drift_states([stage.beside_key, *(signal.name for signal in signals)])
     states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
     titles = {signal.name: signal.title for signal in signals}
-    views = [
+    return [
         _view(titles.get(verdict.signal, DataHealth.title), verdict, share)
         for verdict in all_verdicts(stage, signals, states)
     ]
-    return views
 
 
 def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> VerdictView:

@@ -264,10 +264,11 @@ class SqliteStore:
         return read_dead_letters(self._db)
 
     def account_count(self) -> int:
-        """Accounts with a state; products, signals and visitors have one too, but are none."""
+        """Accounts with a state; products, signals and visitors have one too, but are none. Nor is the tally of sources,
+        whose key begins with a control character as no account's does."""
         (count,) = self._db.execute(
-            "SELECT count(*) FROM states_accounts WHERE key NOT GLOB 'product:*' AND key NOT GLOB 'signal:*'"
-            " AND key NOT GLOB 'visitor:*'"
+            "SELECT count(*) FROM states_accounts WHERE key >= ' ' AND key NOT GLOB 'product:*'"
+            " AND key NOT GLOB 'signal:*' AND key NOT GLOB 'visitor:*'"
         ).fetchone()
         return int(count)
 

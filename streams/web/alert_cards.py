@@ -6,7 +6,16 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.alerts import ActivationMissed, Alert, BlockerEnded, DriftAlert, Notice, Reach, TriggerAlert
+from schemas.alerts import (
+    ActivationMissed,
+    Alert,
+    BlockerEnded,
+    DataHealthAlert,
+    DriftAlert,
+    Notice,
+    Reach,
+    TriggerAlert,
+)
 from streams.web.wording import QUADRANTS, account_path, day, heading, number, score, signed, words
 
 
@@ -74,6 +83,8 @@ def card(alert: Alert) -> Card:
                 summary=words(alert.finding),
                 fields=[Field("What", [Line(alert.what)]), Field("It means", [Line(alert.means)])],
             )
+        case DataHealthAlert():
+            return _data_health(alert)
 
 
 def segment_words(segment: str) -> str:
@@ -159,4 +170,25 @@ def _drift(alert: DriftAlert) -> Card:
             Field("Wrong if", [Line(alert.wrong_if)]),
             Field("Promise", [Line(alert.promise)]),
         ],
+    )
+
+
+def _data_health(alert: DataHealthAlert) -> Card:
+    suspended = ", ".join(alert.suspends)
+    fields = [
+        Field("What", [Line(alert.what)]),
+        Field("It means", [Line(alert.means)]),
+        Field("Suspended" if alert.state == "ill" else "Goes on", [Line(suspended)] if suspended else []),
+        Field("Check first", [Line(alert.check)] if alert.check else []),
+        Field("Promise", [Line(alert.promise)]),
+    ]
+    return Card(
+        id=alert.id,
+        at=alert.at,
+        label=f"Source {alert.state}",
+        tone="drifting" if alert.state == "ill" else "resolved",
+        headline=f"{alert.type} · {alert.source}",
+        path="",
+        summary=f"{words(alert.symptom)} {alert.field}".strip() + f" · since {day(alert.since)}",
+        fields=[field for field in fields if field.lines],
     )

@@ -8,6 +8,7 @@ from schemas.alerts import (
     ActivationMissed,
     ActiveBlocker,
     BlockerEnded,
+    DataHealthAlert,
     DriftAlert,
     Evidence,
     ExpectedObjection,
@@ -156,3 +157,24 @@ def notice() -> Notice:
         what="Activation fell together with paying: 41 of 100 activate, it was 55.",
         means="This is not silent drift: something in the funnel as a whole has changed.",
     )
+
+
+def data_health(**changes: object) -> DataHealthAlert:
+    fields: dict[str, object] = {
+        "id": alert_id("data_health", 1),
+        "at": AT,
+        "signal": "data.health",
+        "state": "ill",
+        "source": "/crm",
+        "type": "crm.stage_changed",
+        "symptom": "field emptied",
+        "field": "note",
+        "since": datetime(2026, 11, 4, 9, tzinfo=UTC),
+        "suspends": ["slg.hedged_language"],
+        "what": "/crm (crm.stage_changed) no longer fills note: 0 % of events since 4 November 2026, 41 % before.",
+        "means": "What signals read there is missing, not changed. Those that need it are suspended.",
+        "check": "Check first what changed at the sender about 4 November 2026: a mapping, a form, a release of the tracker, "
+        "a privacy rule.",
+        "promise": "False-alarm promise: at most one a year for all sources together.",
+    }
+    return DataHealthAlert(**(fields | changes))  # type: ignore[arg-type]

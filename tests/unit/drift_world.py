@@ -20,6 +20,8 @@ class WritingStage:
     """Its state is the list of the accounts whose observations came, in the order in which they came."""
 
     name = "drift"
+    tally_key = ""
+    beside_key = ""
 
     def new_state(self, key: str) -> list[str]:
         return []

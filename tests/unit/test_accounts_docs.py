@@ -22,7 +22,7 @@ from schemas.duration import parse_duration
 from schemas.events import MAX_ATTRIBUTES
 from streams.alert_text import alert_text
 from tests.unit.account_world import T0, Account, icp, product
-from tests.unit.delivery_alerts import drift, notice
+from tests.unit.delivery_alerts import data_health, drift, notice
 from tests.unit.test_accounts_explanations import WIDTH, alerts_of, rounded
 from tests.unit.test_accounts_invariants import STATED_BYTES
 
@@ -118,6 +118,7 @@ SHOWN: dict[str, Alert] = {
     "activation_missed": alerts_of("not-activated")[0],
     "drift": drift(),
     "notice": notice(),
+    "data_health": data_health(),
 }
 
 

@@ -18,6 +18,7 @@ from tests.unit.delivery_alerts import (
     activation_missed,
     blocked,
     blocker_ended,
+    data_health,
     drift,
     notice,
     trigger,
@@ -45,6 +46,7 @@ ALERTS: dict[str, Alert] = {
     "drift": drift(),
     "drift-resolved": drift(state="resolved", segment="all"),
     "notice": notice(),
+    "data-health": data_health(),
 }
 
 

@@ -41,6 +41,8 @@ class Recorder:
     """A stage that remembers what it saw, and says so in alerts; event ``bad`` is one that it fails on."""
 
     name = "accounts"
+    tally_key = ""
+    beside_key = ""
 
     def new_state(self, key: str) -> Seen:
         return Seen()
