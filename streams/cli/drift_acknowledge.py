@@ -35,10 +35,16 @@ class NothingToDecide(PlumblineError):
     exit_code = 2
 
 
+def _reason(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it says nothing; who asks in a year wants to know why")
+    return value
+
+
 @click.command(name="acknowledge")
 @click.argument("signal")
 @click.option("--segment", default="all", show_default=True, help="As the list names it.")
-@click.option("--reason", required=True, help="Why; kept and shown beside the verdict.")
+@click.option("--reason", required=True, callback=_reason, help="Why; kept and shown beside the verdict.")
 @click.option("--by", help="Who decides; your login name unless given.")
 @click.option(
     "--retake-baseline", is_flag=True, help="What is now is normal: close the drift and learn anew."

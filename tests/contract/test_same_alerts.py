@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,13 @@ from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from schemas.alerts import DriftAlert, decode_alert
-from schemas.events import EVENT_CLASSES, event_reader
+from schemas.events import (
+    EVENT_CLASSES,
+    DriftAcknowledged,
+    DriftAcknowledgedData,
+    encode_event,
+    event_reader,
+)
 from schemas.settings import Settings
 from streams.embedded import EmbeddedPipeline
 from streams.icp_files import load_icps
@@ -58,7 +64,12 @@ class _Subject(msgspec.Struct):
     subject: str
 
 
+class _Time(msgspec.Struct):
+    time: datetime
+
+
 _subject = msgspec.json.Decoder(_Subject)
+_time = msgspec.json.Decoder(_Time)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +85,30 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
         malformed=0,
     )
     simulate(order, path, lambda *_: None)
+    path.write_bytes(b"".join(_with_decisions(path.read_bytes().splitlines(keepends=True))))
     return path
+
+
+def _with_decisions(lines: list[bytes]) -> Iterator[bytes]:
+    """People look on: they acknowledge each segment's drift, and have the whole learn anew. Told when they are made."""
+    newest = datetime.min.replace(tzinfo=UTC)
+    for number, line in enumerate(lines):
+        newest = max(newest, _time.decode(line).time)
+        yield line
+        place, rest = divmod(number, len(lines) // 100)
+        if rest == 0 and place in (93, 95, 97):
+            segment = "content" if place == 95 else "all"
+            decision = DriftAcknowledged(
+                specversion="1.0",
+                id=f"decision-{place}",
+                source="test",
+                subject="signal:plg.conversion_gap",
+                time=newest + timedelta(milliseconds=1),
+                data=DriftAcknowledgedData(
+                    segment=segment, by="Ann", reason="a promotion", retake_baseline=place == 97
+                ),
+            )
+            yield encode_event(decision) + b"\n"
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +156,8 @@ async def test_distributed_says_what_embedded_says(
         assert ledger == embedded.pipeline.ledger
         signal = "plg.conversion_gap"
         assert store.load(drift, [signal], None).states[signal].state == _drift_state(embedded, signal)
+        (whole,) = [v for v in embedded.pipeline.verdicts() if (v.signal, v.segment) == (signal, "all")]
+        assert [made.kind for made in whole.decisions] == ["baseline_retaken", "acknowledged"]
         assert store.held_count(drift) == 0
     finally:
         store.close()

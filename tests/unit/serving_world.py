@@ -117,6 +117,26 @@ class Events:
 GOOD = {"employees": 100, "industry": "software", "technologies": ["snowflake"], "sales_reps": 50}
 
 
+def drifting(settings: Settings, days: int = 420) -> list[Observation]:
+    """Conversion of activated accounts from ``content`` falls to a quarter in the middle; the last observation is from
+    the day before NOW."""
+    signal = next(each for each in signals(settings.drift) if isinstance(each, ConversionGap))
+    accounts = company(
+        days=days,
+        per_day=lambda source, day: 6.0,
+        sources=("content", "referral"),
+        activates=lambda source, day: 0.6,
+        converts=lambda source, day: 0.08 if source == "content" and day > days / 2 else 0.32,
+        seed=1,
+    )
+    told = observe(signal, accounts)
+    earlier = told[-1].at - NOW + DAY
+    for each in told:
+        each.at -= earlier
+        each.began -= earlier
+    return told
+
+
 class World:
     """A store in ``folder`` that events and observations are put into, and Serving over it as of NOW."""
 
@@ -143,23 +163,7 @@ class World:
         self.serving = Serving(self.path, self.icps, self.settings, lambda: self.now)
 
     def drift(self, days: int = 420) -> None:
-        """Conversion of activated accounts from ``content`` falls to a quarter in the middle; the last observation
-        is from the day before NOW."""
-        signal = next(each for each in signals(self.settings.drift) if isinstance(each, ConversionGap))
-        accounts = company(
-            days=days,
-            per_day=lambda source, day: 6.0,
-            sources=("content", "referral"),
-            activates=lambda source, day: 0.6,
-            converts=lambda source, day: 0.08 if source == "content" and day > days / 2 else 0.32,
-            seed=1,
-        )
-        told = observe(signal, accounts)
-        earlier = told[-1].at - NOW + DAY
-        for each in told:
-            each.at -= earlier
-            each.began -= earlier
-        self.observe(told)
+        self.observe(drifting(self.settings, days))
 
     def observe(self, observations: Sequence[Observation]) -> None:
         self.pipeline.observe([encode_observation(each) for each in observations])

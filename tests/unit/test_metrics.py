@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from detectors.signals.contract import Verdict
+from detectors.signals.contract import Verdict, VerdictState
 from schemas.alerts import Interval
 from streams.metrics import OTHER, TRIGGER_POINTS, Metrics, bounded_label
 from streams.score_histogram import ScoreHistogram
