@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detectors.catalogue import monitors
-from detectors.drift import DriftStage
+from detectors.drift import DriftStage, all_verdicts
+from detectors.health.data_health import DataHealth
 from detectors.signals.contract import Signal, Verdict
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
@@ -19,13 +20,13 @@ def verdict_views(
     """In the order of the catalogue; of each signal ``all`` first. Raises StateRefused."""
     share = settings.false_alarms_per_year / monitors(settings)
     stage = DriftStage(signals)
-    stored = snapshot.drift_states([signal.name for signal in signals])
-    views: list[VerdictView] = []
-    for signal in signals:
-        raw = stored.get(signal.name)
-        state = stage.new_state(signal.name) if raw is None else stage.decode_state(signal.name, raw)
-        views += [_view(signal.title, verdict, share) for verdict in stage.verdicts(signal.name, state)]
-    return views
+    stored = snapshot.drift_states([stage.beside_key, *(signal.name for signal in signals)])
+    states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
+    titles = {signal.name: signal.title for signal in signals}
+    return [
+        _view(titles.get(verdict.signal, DataHealth.title), verdict, share)
+        for verdict in all_verdicts(stage, signals, states)
+    ]
 
 
 def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> VerdictView:
