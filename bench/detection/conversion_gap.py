@@ -1,18 +1,15 @@
-"""The signal plg.conversion_gap as it runs, learning included: delays, coverage, and false alarms of an installation.
+"""The watch of mature cohorts of plg.conversion_gap as it runs, learning included: delays, and what its intervals hold.
 
-The detector alone is measured by the other modules; here it is the real signal, with baselines that it learned itself.
+The detector alone is measured by the other modules; here it has baselines that it learned itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from bench.detection.tables import interval_of_mean, poisson_interval, table
-from detectors.signals.plg_conversion_gap import CONVERSION_SEEN, PAID, ConversionGap
+from bench.detection.tables import interval_of_mean, table
 from detectors.signals.share_monitor import Promise, ShareMonitor
-from schemas.alerts import DriftAlert
 from schemas.duration import DAY
-from schemas.observations import Observation
 
 
 def fall(seed: int, scale: float) -> str:
@@ -65,48 +62,4 @@ def fall(seed: int, scale: float) -> str:
             "alarm before the change",
         ],
         rows,
-    )
-
-
-def installation(seed: int, years: float, *, per_day: float, sources: int) -> list[DriftAlert]:
-    """Drift alerts of a healthy installation: sources of unequal size and rate, watched for ``years`` after learning."""
-    random = np.random.default_rng(seed)
-    size = 0.75 ** np.arange(sources)
-    size /= size.sum()
-    rate = random.uniform(0.06, 0.25, sources)
-    days = int(years * 365.25) + 60
-    count = random.poisson(per_day * days)
-    began = np.sort(random.random(count)) * days * DAY
-    source = random.choice(sources, count, p=size)
-    value = random.random(count) < rate[source]
-    signal = ConversionGap(monitors=12)
-    state = signal.new_state()
-    signal.step(
-        state,
-        Observation(signal=signal.name, measure=CONVERSION_SEEN, at=0.0, began=0.0, value=1, account="a"),
-    )
-    alerts = []
-    for start, which, one in zip(began.tolist(), source.tolist(), value.tolist(), strict=True):
-        told = Observation(
-            signal=signal.name,
-            measure=PAID,
-            at=start + 60 * DAY,
-            began=start,
-            value=float(one),
-            account="a",
-            segments={"source": f"s{which}"},
-        )
-        alerts += [alert for alert in signal.step(state, told) if isinstance(alert, DriftAlert)]
-    return [alert for alert in alerts if alert.state == "drifting"]
-
-
-def healthy(seed: int, scale: float) -> str:
-    """40 activations a day over 10 sources, 12 monitors, two years each."""
-    installations, years = max(int(100 * scale), 2), 2.0
-    alarms = [len(installation(seed + 100 + i, years, per_day=40, sources=10)) for i in range(installations)]
-    low, high = poisson_interval(sum(alarms), installations * years)
-    rate = sum(alarms) / installations / years
-    return table(
-        ["installations of two years", "false alarms a year (promised: at most 1)", "with any"],
-        [[str(installations), f"{rate:.3f} ({low:.3f}-{high:.3f})", f"{sum(a > 0 for a in alarms)}"]],
     )

@@ -23,10 +23,28 @@ def test_results_replace_what_stands_between_the_markers(
     monkeypatch.setattr(sys, "argv", arguments)
     command.main()
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(f"before\n{command.BEGINS}\nSeed 2, a tenth")
+    assert text.startswith(f"before\n{command.BEGINS}\nSeed 2, 0.1 of the replicates")
     assert text.endswith(f"{command.ENDS}\nafter\n")
     assert "what was here" not in text
     assert disturbed(2, 0.1) in text
+
+
+def test_a_part_of_the_tables_leaves_the_others_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = {name: title for name, (title, _) in command.TABLES.items()}
+    page = tmp_path / "page.md"
+    old = f"Seed 1\n\n**{titles['known']}**\n\nold known\n\n**{titles['disturbed']}**\n\nold disturbed"
+    page.write_text(f"{command.BEGINS}\n{old}\n{command.ENDS}\n", encoding="utf-8")
+    monkeypatch.setitem(command.TABLES, "disturbed", (titles["disturbed"], lambda seed, scale: "new one"))
+    monkeypatch.setitem(command.TABLES, "early", (titles["early"], lambda seed, scale: "new early"))
+    monkeypatch.setattr(sys, "argv", ["bench", "--only", "early", "disturbed", "--page", str(page)])
+    command.main()
+    body = page.read_text(encoding="utf-8")
+    assert body == (
+        f"{command.BEGINS}\nSeed 1\n\n**{titles['known']}**\n\nold known\n\n**{titles['early']}**\n\nnew early\n\n"
+        f"**{titles['disturbed']}**\n\nnew one\n{command.ENDS}\n"
+    )
 
 
 def test_a_page_without_markers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
