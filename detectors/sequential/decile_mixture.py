@@ -17,7 +17,8 @@ from typing import ClassVar, Self
 
 from scipy.special import ndtr, ndtri
 
-from detectors.sequential.table_mixture import TableMixture, paid_for
+from detectors.sequential.shiryaev_roberts import advance
+from detectors.sequential.table_mixture import TableMixture, TableState, paid_for
 
 DECILES = 10
 SMALLEST_BASELINE = 50
@@ -67,11 +68,36 @@ class DecileMixture(TableMixture):
         ]
         return cls(tables=tables, weights=[weight for weight, _ in SHAPES.values()])
 
+    def update_partly(
+        self, state: TableState, beyond: int, place: int, at: float, *, ended: bool = False
+    ) -> None:
+        """Takes in a part of a value that becomes known bit by bit, as a length of time does: of it was known that it is
+        beyond the first ``beyond`` deciles, 0 to 8; and now that it is beyond ``place`` of them or, where it ``ended``, that
+        it is in decile ``place``.
+
+        What is taken in is the e-value of the whole as far as it can be foreseen (Doob's martingale), so the parts multiply
+        to what ``update`` takes in, and the promise is the same: the parts of different values may come in any order that
+        does not depend on them. A value must not be told to have ended before others as old are told that they have not.
+        Raises ValueError where the parts don't follow one another.
+        """
+        if not (0 <= beyond < DECILES - 1 and beyond + (not ended) <= place <= DECILES - 1):
+            raise ValueError("what is known of a value only grows, decile by decile")
+        if not math.isfinite(at):
+            raise ValueError("an observation needs a finite time")
+        for component, table in zip(state.components, self.tables, strict=True):
+            before = _mean(table[beyond:]) if beyond else 1.0
+            after = table[place] if ended else _mean(table[place:])
+            advance(component, after / before, 0.0 if beyond else 1.0, place, at)
+
     @classmethod
     def examples(cls) -> Sequence[tuple[Self, Sequence[float], Sequence[float]]]:
         quiet = [float(i * 7 % DECILES) for i in range(3000)]
         impossible = (math.nan, math.inf, -math.inf, -1.0, 0.5, 10.0)
         return [(cls.from_baseline(300), quiet, impossible)]
+
+
+def _mean(masses: Sequence[float]) -> float:
+    return sum(masses) / len(masses)
 
 
 def decile_edges(values: Sequence[float]) -> list[float]:

@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from schemas.duration import DAY
 
 FEWEST = 3
-BEYOND = 4.0
+BEYOND = 2.0
 MAX_OWNERS = 256
 LONGEST_NAME = 64
 _PACE = 0.2

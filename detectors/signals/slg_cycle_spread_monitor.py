@@ -1,0 +1,441 @@
+"""Watches how differently long deals take, in one segment, each compared with the baseline's deals of its own amount band.
+
+Rules (those of every monitor: monitor.py):
+1. Each deal is judged decile by decile, at the age at which a decile of its band ends: has it closed within it, or is it
+   beyond? So what is open counts, no cohort looks fast because it is young, and nothing waits for the slowest.
+2. The baseline are deciles by band (slg_cycle_spread_baseline.py). Bands freeze one by one, slow ones later; a deal of a band
+   without deciles is not judged. Watching begins when those that are known have enough.
+3. The detector is that of shapes in deciles (sequential/decile_mixture.py); it pays for the deciles of the bands that the
+   last weeks are made of, and for the baseline's dispersion by week. Threshold: the promise, by the deals opened.
+4. What is found gets its name from samples within band (sequential/spread_labels.py).
+5. A drift has ended when the opposite detector of the share in the outer deciles, whose null is half-way back, is over the
+   threshold of one false end a year, and that share is within the baseline's bound again.
+6. A deal closed in bulk before its band's median is forgotten; an older one counts as closed at that age.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureState
+from detectors.sequential.binomial_interval import interval, upper_bound
+from detectors.sequential.contract import threshold
+from detectors.sequential.decile_mixture import SHAPES, SMALLEST_BASELINE, DecileMixture
+from detectors.sequential.spread_labels import SMALLEST_SAMPLE, Label, label_spread
+from detectors.sequential.table_mixture import TableState
+from detectors.signals.baseline import BOUND_LEVEL
+from detectors.signals.contract import Point, VerdictState
+from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.opportunities import IN_BULK, OPENED, WON
+from detectors.signals.slg_cycle_spread_baseline import (
+    Stretch,
+    dispersion_of,
+    outer_by_week,
+    spread,
+    stretch_of,
+    unsteady,
+    worth,
+)
+from detectors.signals.slg_cycle_spread_dating import date_spread
+from detectors.signals.slg_cycle_spread_state import (
+    ENDED,
+    MOST_KNOWN,
+    OTHER_BANDS,
+    OUTER,
+    Band,
+    Followed,
+    Judged,
+    SpreadEpisode,
+    SpreadRecovery,
+    SpreadState,
+    SpreadWatch,
+    SpreadWeek,
+    UnsteadySpread,
+    band_of,
+    close,
+    decile,
+    follow,
+    log_days,
+    merge,
+    new_week,
+    share_in_outer,
+    standardised,
+    thinned,
+)
+from detectors.signals.weeks import total, week_of, week_start
+from schemas.alerts import Interval
+from schemas.duration import DAY, WEEK
+from schemas.observations import Observation
+
+RECENT_WEEKS = 8
+_NAMES: dict[str, Label] = {"two clusters": "two clusters", "slow cluster": "two clusters"}
+
+
+class SpreadMonitor:
+    """A SpreadState at work."""
+
+    def __init__(self, promise: Promise, stored: SpreadState | None = None) -> None:
+        self._promise = promise
+        self.stored = stored if stored is not None else SpreadState()
+        # Detectors hold parameters only: they follow from the state and are never stored.
+        self._detector: DecileMixture | None = None
+
+    def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
+        state, at = self.stored, observation.at
+        changes: list[Change] = []
+        name = observation.stratum
+        if observation.measure == OPENED:
+            first_of_week = not state.weeks or observation.began >= state.weeks[-1].start + WEEK
+            week = week_of(state.weeks, observation.began, new_week)
+            if week is not None:
+                week.opened += 1
+            state.n += 1
+            state.newest = max(state.newest, observation.began)
+            follow(band_of(state.bands, name), Followed(observation.began))
+            if first_of_week:
+                changes += self._begin_week(at, may_freeze)
+        else:
+            self._close(observation)
+        if state.watch is not None:
+            if state.recovery is not None and at - state.recovery.at > RESOLVED_DAYS * DAY:
+                state.recovery = None
+            if at >= state.looked + DAY:
+                state.looked = at
+                for _, band_name, deal, reached in self._due(at):
+                    changes += self._judge(state.watch, band_name, deal, reached, at)
+        return changes or NOTHING
+
+    def weight(self, observation: Observation) -> float:
+        """A closing in an outer decile; the longer a slow one took, the more."""
+        band = self.stored.bands.get(observation.stratum)
+        if observation.measure in (OPENED, IN_BULK) or band is None or not band.edges:
+            return 0.0
+        length = log_days(observation.value)
+        if length <= band.edges[0]:
+            return 0.5
+        return 1.0 + length - band.edges[-1] if length > band.edges[-1] else 0.0
+
+    @property
+    def phase(self) -> VerdictState:
+        state = self.stored
+        if state.watch is None:
+            return "learning"
+        if state.drift is not None:
+            return "drifting"
+        return "watching" if state.recovery is None else "resolved"
+
+    @property
+    def episode(self) -> int:
+        return self.stored.episode
+
+    @property
+    def finding(self) -> str:
+        return self.stored.drift.label if self.stored.drift is not None else ""
+
+    @property
+    def n(self) -> int:
+        return self.stored.n
+
+    @property
+    def newest(self) -> float:
+        return self.stored.newest
+
+    @property
+    def statistic(self) -> float:
+        watch = self.stored.watch
+        return self._for(watch).statistic(watch.detection) if watch is not None else 0.0
+
+    @property
+    def threshold(self) -> float:
+        return self.stored.watch.threshold if self.stored.watch is not None else 0.0
+
+    @property
+    def since(self) -> float | None:
+        """Deals created since then; of a resolved one, those created since it ended."""
+        state = self.stored
+        if state.drift is not None:
+            return state.drift.dated.since
+        return state.recovery.since if state.recovery is not None else None
+
+    @property
+    def since_margin_days(self) -> float | None:
+        if self.stored.drift is None:
+            return None
+        dated = self.stored.drift.dated
+        return (max(dated.since - dated.earliest, dated.latest - dated.since) + WEEK / 2) / DAY
+
+    @property
+    def before(self) -> Interval | None:
+        watch = self.stored.watch
+        return interval(watch.ones, watch.n) if watch is not None else None
+
+    @property
+    def now(self) -> Interval | None:
+        """The share in the outer deciles of those created since the drift began or ended, else of the newest weeks that
+        have been judged."""
+        state, since = self.stored, self.since
+        if since is None:
+            return share_in_outer([week for week in state.weeks if week.n][-RECENT_WEEKS:])
+        return share_in_outer([week for week in state.weeks if week.start >= week_start(since)])
+
+    @property
+    def mix_share(self) -> float | None:
+        """Bands are compared each with its own past: there is no mix in the statistic to split off."""
+        return None
+
+    @property
+    def history(self) -> list[Point]:
+        """Of deals of which all is known."""
+        return [Point(week.start, week.n, float(week.ones), week.statistic) for week in self.stored.weeks]
+
+    @property
+    def has_enough(self) -> bool:
+        return not self._lacks
+
+    @property
+    def missing(self) -> str:
+        if self.stored.watch is not None:
+            return ""
+        return ", ".join(self._lacks) or "a week in which to begin"
+
+    @property
+    def _lacks(self) -> list[str]:
+        state, promise = self.stored, self._promise
+        wanted = (
+            (state.mature, promise.min_baseline, "opportunities that are old enough to be known"),
+            (state.days, promise.min_baseline_days, "days that they cover"),
+        )
+        return [f"{int(has)} of {needed:g} {what}" for has, needed, what in wanted if has < needed]
+
+    def known_since(self, since: float) -> list[tuple[Band, Followed]]:
+        """The newest deals of which all is known, of those created at ``since`` (Unix seconds) or later."""
+        state = self.stored
+        return [(state.bands[each.band], each.deal) for each in state.known if each.deal.began >= since]
+
+    def relearn(self) -> None:
+        kept = self.stored
+        self.stored = SpreadState(
+            n=kept.n,
+            newest=kept.newest,
+            weeks=[SpreadWeek(w.start, w.n, w.ones, w.statistic, w.opened) for w in kept.weeks],
+            episode=kept.episode,
+        )
+        self._detector = None
+
+    def absorb(self, other: SpreadMonitor) -> None:
+        state, more = self.stored, other.stored
+        state.n += more.n
+        state.newest = max(state.newest, more.newest)
+        for name, band in more.bands.items():
+            merge(band_of(state.bands, name), band)
+        for theirs in more.weeks:
+            week = week_of(state.weeks, theirs.start, new_week)
+            if week is not None:
+                week.opened += theirs.opened
+
+    def _close(self, observation: Observation) -> None:
+        state, days = self.stored, observation.value
+        name = observation.stratum
+        if name not in state.bands:
+            name = OTHER_BANDS
+        band = state.bands.get(name)
+        if band is None:
+            return
+        began, won = observation.began, observation.measure == WON
+        if observation.measure == IN_BULK and band.edges and log_days(days) < band.edges[4]:
+            band.deals = [deal for deal in band.deals if deal.began != began]
+        elif not close(reversed(band.deals), began, days, won=won):
+            close((each.deal for each in reversed(state.known) if each.band == name), began, days, won=won)
+
+    def _begin_week(self, at: float, may_freeze: bool) -> Sequence[Change]:
+        """Once a week of creation: bands that have become known freeze, and the detector learns which bands it now sees."""
+        state = self.stored
+        found = {}
+        for name, band in state.bands.items():
+            stretch = stretch_of(band.deals, at) if not band.edges else None
+            if stretch is not None:
+                found[name] = stretch
+        if state.watch is not None:
+            known = {n: each for n, each in found.items() if each.days >= self._promise.min_baseline_days}
+            changes = self._drop_unsteady(known)
+            for name, stretch in known.items():
+                self._freeze_band(state.bands[name], stretch)
+            self._renew(state.watch, at)
+            return changes
+        self._measure(found)
+        if self._lacks or not may_freeze:
+            return NOTHING
+        changes = self._drop_unsteady(found)
+        self._measure(found)
+        if not self._lacks:
+            self._freeze(found, at)
+            changes.append(Change("frozen"))
+        return changes
+
+    def _measure(self, found: dict[str, Stretch]) -> None:
+        """How much there is for a baseline."""
+        state = self.stored
+        state.mature = sum(len(each.deals) * state.bands[name].stride for name, each in found.items())
+        state.days = max((each.days for each in found.values()), default=0.0)
+
+    def _drop_unsteady(self, found: dict[str, Stretch]) -> list[Change]:
+        """Bands whose halves differ lose the older one, and are not ``found`` any more."""
+        changes: list[Change] = []
+        for name, stretch in list(found.items()):
+            newer = unsteady(stretch)
+            if newer is not None:
+                changes += self._drop_older(name, self.stored.bands[name], stretch, newer)
+                del found[name]
+        return changes
+
+    def _drop_older(self, name: str, band: Band, stretch: Stretch, newer: int) -> Sequence[Change]:
+        since = stretch.deals[newer].began
+        band.deals = [deal for deal in band.deals if deal.began >= since]
+        older, after = spread(stretch.deals[:newer]), spread(stretch.deals[newer:])
+        # What became narrower needs no word.
+        if after <= older:
+            return NOTHING
+        return (Change("noticed", "unsteady baseline", UnsteadySpread(name, older, after, since)),)
+
+    def _freeze(self, found: dict[str, Stretch], at: float) -> None:
+        state = self.stored
+        weeks, sample = [], []
+        for name, stretch in found.items():
+            band = state.bands[name]
+            self._freeze_band(band, stretch)
+            weeks.append(outer_by_week(band, stretch.deals))
+            sample += [standardised(band, deal, at) for deal in stretch.deals]
+        n = sum(len(stretch.deals) for stretch in found.values())
+        flow = sum(len(each.deals) * state.bands[name].stride / each.days for name, each in found.items())
+        ones = sum(ones for band_weeks in weeks for _, ones in band_weeks.values())
+        state.watch = SpreadWatch(
+            n=n,
+            ones=ones,
+            dispersion=dispersion_of(weeks),
+            paid_for=float(n),
+            threshold=self._promise.threshold(flow),
+            detection=TableState([]),
+            sample=thinned(sample, MOST_KNOWN),
+        )
+        self._renew(state.watch, at)
+        state.watch.detection = self._for(state.watch).new_state()
+
+    def _freeze_band(self, band: Band, stretch: Stretch) -> None:
+        band.edges, band.n, band.end = stretch.edges, len(stretch.deals), stretch.until
+        band.deals = [deal for deal in band.deals if deal.began >= stretch.until]
+
+    def _renew(self, watch: SpreadWatch, at: float) -> None:
+        """The threshold grows with the flow, and the null pays for the bands of which there are now many."""
+        state = self.stored
+        until = week_start(at)
+        weeks = [week for week in state.weeks if until - 4 * WEEK <= week.start < until]
+        flow = sum(week.opened for week in weeks) / 28
+        if flow:
+            watch.threshold = max(watch.threshold, self._promise.threshold(flow))
+        mix: dict[str, int] = {}
+        for each in state.known:
+            mix[each.band] = mix.get(each.band, 0) + 1
+        watch.paid_for = max(worth(state.bands, mix), float(SMALLEST_BASELINE))
+        self._detector = None
+
+    def _due(self, at: float) -> list[tuple[float, str, Followed, int]]:
+        """(when, band, deal, deciles that end before its age) of what has become known by ``at`` (Unix seconds), in an order
+        that no outcome has a part in."""
+        found = []
+        for name, band in self.stored.bands.items():
+            if not band.edges:
+                continue
+            ages = [math.exp(edge) * DAY for edge in band.edges]
+            for deal in band.deals:
+                reached = bisect_right(ages, at - deal.began)
+                if reached > deal.beyond and (deal.beyond != ENDED or reached == len(ages)):
+                    found.append((deal.began + ages[reached - 1], name, deal, reached))
+            band.deals = [deal for deal in band.deals if bisect_right(ages, at - deal.began) < len(ages)]
+        found.sort(key=lambda each: each[:2])
+        return found
+
+    def _judge(
+        self, watch: SpreadWatch, name: str, deal: Followed, reached: int, at: float
+    ) -> Sequence[Change]:
+        state, band = self.stored, self.stored.bands[name]
+        week = week_of(state.weeks, deal.began, new_week) or new_week(deal.began)
+        place = decile(band, deal)
+        changes: Sequence[Change] = NOTHING
+        if deal.beyond != ENDED:
+            ended = place < reached
+            told = place if ended else reached
+            self._for(watch).update_partly(watch.detection, deal.beyond, told, deal.began, ended=ended)
+            for number in range(deal.beyond, told):
+                week.beyond[number] += 1
+            if ended:
+                week.ended[place] += 1
+            deal.beyond = ENDED if ended else told
+            week.statistic = self.statistic
+            if state.drift is None and week.statistic >= watch.threshold:
+                changes = self._begin(watch, deal.began, at)
+        if reached < len(band.edges):
+            return changes
+        week.n += 1
+        week.ones += int(place in OUTER)
+        state.known.append(Judged(name, deal))
+        del state.known[:-MOST_KNOWN]
+        if state.drift is not None and not changes:
+            return self._await_end(watch, state.drift, int(place in OUTER), deal.began, at)
+        return changes
+
+    def _begin(self, watch: SpreadWatch, began: float, at: float) -> Sequence[Change]:
+        state = self.stored
+        dated = date_spread(state.weeks, week_start(began))
+        share = watch.ones / watch.n
+        found = share_in_outer([week for week in state.weeks if week.start >= dated.since])
+        risen = max(found.estimate, share) if found is not None else share
+        drift = SpreadEpisode(
+            dated, self._label(watch, dated.since, at), (share + risen) / 2, MixtureState([])
+        )
+        drift.recovery = _recovery(drift).new_state()
+        state.drift, state.recovery = drift, None
+        state.episode += 1
+        return (Change("drifting"),)
+
+    def _label(self, watch: SpreadWatch, since: float, at: float) -> Label:
+        recent = [standardised(band, deal, at) for band, deal in self.known_since(since)]
+        if min(len(recent), len(watch.sample)) >= SMALLEST_SAMPLE and min(recent) < max(recent):
+            found = label_spread(watch.sample, recent, alpha=0.1).label
+            if found is not None:
+                return found
+        leading = self._for(watch).leading(watch.detection)
+        shape = list(SHAPES)[leading or 0]
+        return "longer tail" if shape == "longer tail" else _NAMES.get(shape, "wider")
+
+    def _await_end(
+        self, watch: SpreadWatch, drift: SpreadEpisode, outer: int, began: float, at: float
+    ) -> Sequence[Change]:
+        state, detector = self.stored, _recovery(drift)
+        if began < drift.dated.since:
+            return NOTHING  # what was created before it began says nothing of its end
+        detector.update(drift.recovery, outer, began)
+        back = detector.change(drift.recovery)
+        flow = max(watch.threshold / self._promise.threshold(1.0), 1e-6)
+        needed = threshold(units_per_day=flow, false_alarms_per_year=1)
+        if back is None or detector.statistic(drift.recovery) < needed:
+            return NOTHING
+        since = week_start(back.since)
+        n, ones = total(state.weeks, since)
+        if not n or ones / n > upper_bound(watch.ones, watch.n, BOUND_LEVEL):
+            return NOTHING
+        state.drift, state.recovery = None, SpreadRecovery(at, since)
+        watch.detection = self._for(watch).new_state()
+        return (Change("resolved"),)
+
+    def _for(self, watch: SpreadWatch) -> DecileMixture:
+        if self._detector is None:
+            self._detector = DecileMixture.from_baseline(
+                math.floor(watch.paid_for), level=BOUND_LEVEL, dispersion=watch.dispersion
+            )
+        return self._detector
+
+
+def _recovery(drift: SpreadEpisode) -> BernoulliMixture:
+    return BernoulliMixture(low=drift.halfway, high=drift.halfway, direction="fall")

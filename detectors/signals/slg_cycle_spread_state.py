@@ -1,0 +1,224 @@
+"""What the monitor of slg.cycle_spread keeps: deals whose length is not known yet, the deciles by amount band, and weeks.
+
+A deal becomes known decile by decile: at the age at which a decile of its band ends, it has closed within it or is beyond. At
+the last one all is known: what an open deal then becomes changes nothing about its decile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from detectors.sequential.bernoulli_mixture import MixtureState
+from detectors.sequential.binomial_interval import interval
+from detectors.sequential.decile_mixture import DECILES, decile_of
+from detectors.sequential.table_mixture import TableState
+from detectors.signals.dating import Dated
+from detectors.signals.weeks import Week
+from schemas.alerts import Interval
+from schemas.duration import DAY
+
+MOST_DEALS = 250
+"""Deals of one band that are followed at a time: of more, every second is, and so on."""
+MAX_BANDS = 6
+OTHER_BANDS = "other"
+MOST_KNOWN = 200
+"""Of the newest deals that were judged, for the words; and of the baseline's, for the name of the shape."""
+OPEN = -1.0
+ENDED = -1
+SHORTEST_DAYS = 1 / 24
+OUTER = (0, DECILES - 1)
+"""The shortest and the longest tenth: a fifth of the baseline falls into them."""
+
+
+class Followed(Struct, array_like=True):
+    """A deal: when it was created (Unix seconds), the days until it closed (OPEN: not yet), whether it was won; how many
+    deciles it has been told to be beyond, ENDED once it was told that it is not."""
+
+    began: float
+    days: float = OPEN
+    won: bool = False
+    beyond: int = 0
+
+
+class Band(Struct, array_like=True):
+    """``deals``: not judged yet, in the order in which they were heard of; every ``stride``-th, ``skipped`` since the last.
+    ``edges``: inner deciles of log days, empty while learning; from ``n`` deals created until ``end`` (Unix seconds)."""
+
+    deals: list[Followed] = field(default_factory=list)
+    stride: int = 1
+    skipped: int = 0
+    edges: list[float] = field(default_factory=list)
+    n: int = 0
+    end: float = 0.0
+
+    @property
+    def known_after_s(self) -> float:
+        """The age at which a deal's decile is known whatever becomes of it."""
+        return math.exp(self.edges[-1]) * DAY
+
+
+class Judged(Struct, array_like=True):
+    """A deal that was judged, and its band."""
+
+    band: str
+    deal: Followed
+
+
+class SpreadWeek(Week, array_like=True):
+    """By the week of creation: ``n`` deals of which all is known, ``ones`` of them in the outer deciles; ``opened`` in it. Of
+    those that reached a decile, the last one left out: how many ``ended`` in it, and how many are ``beyond``."""
+
+    opened: int = 0
+    ended: list[int] = field(default_factory=lambda: [0] * (DECILES - 1))
+    beyond: list[int] = field(default_factory=lambda: [0] * (DECILES - 1))
+
+
+class SpreadWatch(Struct, array_like=True):
+    """``n`` baseline deals, ``ones`` of them in the outer deciles; ``paid_for``: how many the deciles are worth in the bands
+    of the last weeks; ``sample``: some of the baseline's deals, as ``standardised`` gives them."""
+
+    n: int
+    ones: int
+    dispersion: float
+    paid_for: float
+    threshold: float
+    detection: TableState
+    sample: list[float]
+
+
+class SpreadEpisode(Struct, array_like=True):
+    """``halfway``: the share in the outer deciles that separates drifting from back."""
+
+    dated: Dated
+    label: Literal["wider", "two clusters", "longer tail"]
+    halfway: float
+    recovery: MixtureState
+
+
+class SpreadRecovery(Struct, array_like=True):
+    """When the end was noticed, and when it was (Unix seconds, of creation)."""
+
+    at: float
+    since: float
+
+
+class SpreadState(Struct, kw_only=True):
+    n: int = 0
+    newest: float = 0.0
+    looked: float = 0.0
+    """when it was last looked what has become known (Unix seconds)"""
+    bands: dict[str, Band] = field(default_factory=dict)
+    mature: int = 0
+    """deals that a baseline could be made of, as of the last week"""
+    days: float = 0.0
+    """that they cover"""
+    weeks: list[SpreadWeek] = field(default_factory=list)
+    known: list[Judged] = field(default_factory=list)
+    watch: SpreadWatch | None = None
+    drift: SpreadEpisode | None = None
+    recovery: SpreadRecovery | None = None
+    episode: int = 0
+
+
+class UnsteadySpread(Struct, frozen=True):
+    """A band's deals spread otherwise since ``since`` (Unix seconds) than before: the ninth decile over the first of both."""
+
+    band: str
+    older: float
+    newer: float
+    since: float
+
+
+def new_week(start: float) -> SpreadWeek:
+    return SpreadWeek(start, 0, 0, 0.0)
+
+
+def band_of(bands: dict[str, Band], name: str) -> Band:
+    if name not in bands and len(bands) >= MAX_BANDS:
+        name = OTHER_BANDS
+    return bands.setdefault(name, Band())
+
+
+def follow(band: Band, deal: Followed) -> None:
+    """Takes a new deal in, or one of ``stride``."""
+    band.skipped += 1
+    if band.skipped < band.stride:
+        return
+    band.skipped = 0
+    band.deals.append(deal)
+    if len(band.deals) > MOST_DEALS:
+        band.deals = band.deals[::2]
+        band.stride *= 2
+    elif band.stride > 1 and len(band.deals) < MOST_DEALS // 4:
+        band.stride //= 2
+
+
+def close(deals: Iterable[Followed], began: float, days: float, *, won: bool) -> bool:
+    """Writes down how the deal that was created at ``began`` ended; whether there is one."""
+    for deal in deals:
+        if deal.began == began and deal.days == OPEN:
+            deal.days, deal.won = days, won
+            return True
+    return False
+
+
+def log_days(days: float) -> float:
+    return math.log(max(days, SHORTEST_DAYS))
+
+
+def decile(band: Band, deal: Followed) -> int:
+    """Of a deal that is known: closed, or open for longer than the last decile."""
+    return DECILES - 1 if deal.days == OPEN else decile_of(band.edges, log_days(deal.days))
+
+
+def standardised(band: Band, deal: Followed, now: float) -> float:
+    """Log days against the band's median, in the spread of its inner four fifths; an open deal by its age at ``now``."""
+    return (log_days(age(deal, now)) - band.edges[4]) / (band.edges[-1] - band.edges[0])
+
+
+def age(deal: Followed, now: float) -> float:
+    """Days open, up to ``now`` where it still is."""
+    return deal.days if deal.days != OPEN else max(now - deal.began, 0.0) / DAY
+
+
+def thinned(values: Sequence[float], most: int) -> list[float]:
+    return list(values[:: len(values) // most + 1])
+
+
+def merge(into: Band, other: Band) -> None:
+    """Adds what another segment's band has learned; both still learn."""
+    stride = max(into.stride, other.stride)
+    deals = [*into.deals[:: stride // into.stride], *other.deals[:: stride // other.stride]]
+    deals.sort(key=lambda deal: deal.began)
+    while len(deals) > MOST_DEALS:
+        deals, stride = deals[::2], stride * 2
+    into.deals, into.stride = deals, stride
+
+
+def share_in_outer(weeks: Sequence[SpreadWeek]) -> Interval | None:
+    """The share of the deals in the outer deciles with its 95 % interval, by a life table, so that those of which not all is
+    known count in full as far as they have come (Kaplan and Meier; Greenwood's variance). A decile that nobody has reached yet
+    is taken to be as in the baseline. None where nothing is known."""
+    first, beyond, variance = 0.0, 1.0, 0.0
+    for number in range(DECILES - 1):
+        ended, reached = sum(w.ended[number] for w in weeks), 0
+        reached = ended + sum(w.beyond[number] for w in weeks)
+        if number == 0:
+            if not reached:
+                return None
+            first, within = ended / reached, (ended + 0.5) / (reached + 1)
+            seen, beyond_first = reached, 1 - first
+            continue
+        hazard = ended / reached if reached else 1 / (DECILES - number)
+        beyond *= 1 - hazard
+        if 0 < hazard < 1 and reached:
+            variance += hazard / ((1 - hazard) * reached)
+    share = first + beyond_first * beyond
+    spread = (1 - beyond) ** 2 * within * (1 - within) / seen + (beyond_first * beyond) ** 2 * variance
+    n = max(round(share * (1 - share) / spread), 1) if 0 < share < 1 and spread else seen
+    return msgspec.structs.replace(interval(round(share * n), n), estimate=share, n=seen)
