@@ -17,6 +17,7 @@ from tests.unit.serving_world import DAY, GOOD, HOUR, NOW, World, served
 EVIL = "<script>alert(1)</script>"
 WIDTHS = (1400, 390)
 SCHEMES = ("light", "dark")
+PAGES = ("/", "/accounts/acct-1", "/drift/plg.conversion_gap", "/drift/slg.hedged_language")
 
 CONTRAST = """
 const luminance = ([r, g, b]) => {
@@ -126,7 +127,7 @@ async def test_it_can_be_read_on_any_screen(chromium: Chrome, url: str) -> None:
 
 
 def _read_on_any_screen(browser: Chrome, url: str) -> None:
-    for path in ("/", "/accounts/acct-1"):
+    for path in PAGES:
         for width in WIDTHS:
             for scheme in SCHEMES:
                 set_screen(browser, width, scheme)
@@ -144,7 +145,7 @@ async def test_structure_for_those_who_do_not_see_it(chromium: Chrome, url: str)
 
 
 def _check_structure(browser: Chrome, url: str) -> None:
-    for path in ("/", "/accounts/acct-1"):
+    for path in PAGES:
         browser.get(url + path)
         assert one(browser, "html").get_attribute("lang") == "en"
         assert [len(every(browser, tag)) for tag in ("main", "h1", "body > header", "body > footer")] == [

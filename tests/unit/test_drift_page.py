@@ -1,0 +1,115 @@
+"""The page of a drift signal and what the API adds to a verdict, over real HTTP: all that a verdict rests on, made safe."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from detectors.signals.contract import ACKNOWLEDGED
+from schemas.observations import Observation
+from streams.serving.views import VerdictView
+from streams.web.drift_page import segment_cards
+from tests.unit.serving_world import DAY, NOW, World, get, served
+
+GAP = "plg.conversion_gap"
+EVIL = "<script>alert(1)</script>"
+
+
+def decision(segment: str, by: str, reason: str, measure: str = ACKNOWLEDGED) -> Observation:
+    return Observation(
+        signal=GAP,
+        measure=measure,
+        at=NOW - DAY,
+        began=NOW - DAY,
+        value=1.0,
+        account="",
+        segments={"segment": segment, "by": by},
+        phrases=[reason],
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = World(tmp_path_factory.mktemp("data"))
+    world.drift()
+    world.observe([decision("content", EVIL, f"because of {EVIL}")])
+    return world
+
+
+@pytest.fixture
+async def url(world: World) -> AsyncIterator[str]:
+    async with served(world) as url:
+        yield url
+
+
+async def test_the_page_has_all_that_the_verdict_rests_on(url: str) -> None:
+    page = (await get(url, f"/drift/{GAP}")).text
+    for words in (
+        "acknowledged",
+        "95 %: ",
+        "where it alarms",
+        "by mistake about once in",
+        "What was decided",
+        "the band is the baseline",
+        "the line is when it began",
+        "Means of four weeks",
+        "False-alarm promise",
+    ):
+        assert words in page, words
+    assert page.index(">content <span") < page.index(">referral <span")
+
+
+async def test_who_and_why_are_text_and_nothing_else(url: str) -> None:
+    for path in ("/", f"/drift/{GAP}"):
+        page = (await get(url, path)).text
+        assert EVIL not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4
+
+
+async def test_the_first_page_leads_to_it_and_says_who_knows(url: str) -> None:
+    page = (await get(url, "/")).text
+    assert f'href="/drift/{GAP}"' in page
+    assert "known: &lt;script" in page
+    assert "1 known" in page or "drifting</span>" in page
+
+
+@pytest.mark.parametrize("path", ["/drift/plg.nothing", "/drift/%3Cscript%3E", "/drift/..%2f..%2fetc"])
+async def test_another_signal_is_not_found(url: str, path: str) -> None:
+    answer = await get(url, path)
+    assert answer.status == 404
+    assert "There is no such drift signal" in answer.text
+    assert "<script" not in answer.text
+
+
+async def test_the_api_says_what_was_decided_and_what_the_threshold_means(url: str) -> None:
+    (found,) = (await get(url, f"/v1/drift?signal={GAP}&state=acknowledged")).json["verdicts"]
+    assert found["segment"] == "content"
+    assert found["unit"] == "share"
+    assert 0 < found["false_alarms_per_year"] < 0.05
+    (made,) = found["decisions"]
+    assert (made["by"], made["kind"], made["state"]) == (EVIL, "acknowledged", "drifting")
+    refused = await get(url, "/v1/drift?state=nonsense")
+    assert refused.status == 400
+    assert "acknowledged" in refused.text
+
+
+def test_a_command_to_copy_holds_nothing_that_a_sender_wrote(world: World) -> None:
+    (whole,) = [each for each in world.serving.drift() if (each.signal, each.segment) == (GAP, "all")]
+
+    class Told:
+        """Serving, with one verdict of a segment of this name."""
+
+        def __init__(self, segment: str) -> None:
+            self.segment = segment
+
+        def drift(self) -> list[VerdictView]:
+            whole.state, whole.segment = "drifting", self.segment
+            return [whole]
+
+        def newest_alerts(self, wanted: object, limit: int) -> list[object]:
+            return []
+
+    for segment, shown in (("rep:anna", True), ('x"; rm -rf ~; "', False), ("$(id)", False), ("`id`", False)):
+        (card,) = segment_cards(Told(segment), GAP)  # type: ignore[arg-type]
+        assert bool(card.command) is shown, segment
