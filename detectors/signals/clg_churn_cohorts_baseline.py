@@ -31,6 +31,8 @@ from detectors.signals.weeks import Week, total
 
 FEWEST_EVENTS = 40
 """The upper bound of a hazard that rests on so many lies below 1.3 times its estimate."""
+LEAST_DAYS = 90.0
+"""Churn comes in lumps, at renewals and at the ends of quarters: a shorter stretch has too many or too few of them."""
 ELITE_PRIOR = 2.0
 """Events at the others' level that the elite's own is shrunk by."""
 

@@ -8,9 +8,9 @@ Rules (those of every monitor: monitor.py):
    has reached is not counted until somebody has.
 3. The detector looks among the weeks of acquisition (sequential/cohort_excess.py): who was acquired since then leaves more
    often, and one bad month of acquisition is not enough.
-4. It is ``drifting`` unless those acquired early, and the elite, leave more often as well since then: that is noticed as
-   ``uniform``, as long as it holds.
-5. It has ended when those acquired late leave as often as the baseline wants again.
+4. It is ``drifting`` once it is sure that those acquired early, and the elite, don't leave more often as well since then.
+   If it is sure that they do, that is noticed as ``uniform``, as long as it holds; until either is, the monitor waits.
+5. It has ended when those acquired since it began leave as often as the baseline wants again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from detectors.sequential.binomial_interval import interval
 from detectors.sequential.cohort_excess import Acquired, CohortExcess, ExcessWeek
 from detectors.sequential.contract import threshold
 from detectors.sequential.expected_events import Counted, ExpectedEvents, ExpectedState
-from detectors.signals.clg_churn_cohorts_baseline import FEWEST_EVENTS, bound, freeze, split
+from detectors.signals.clg_churn_cohorts_baseline import FEWEST_EVENTS, LEAST_DAYS, bound, freeze, split
 from detectors.signals.clg_churn_cohorts_dating import date_start
 from detectors.signals.clg_churn_cohorts_judging import Judged, judge
 from detectors.signals.clg_churn_cohorts_state import (
@@ -56,7 +56,7 @@ RECENT_WEEKS = 26
 FALSE_ENDS_A_YEAR = 0.1
 """Fewer than elsewhere: who leaves is rare, and a quiet week is soon found."""
 SURE = 2.0
-"""Log likelihood ratio by which a ``uniform`` rise must have turned out not to be one."""
+"""Log likelihood ratio by which it must have turned out whether all others leave more often as well, or don't."""
 
 
 class ChurnMonitor:
@@ -198,7 +198,7 @@ class ChurnMonitor:
         (n, events), days, promise = self._learned, self._learned_days, self._promise
         wanted = (
             (n, promise.min_baseline, "observations"),
-            (days, promise.min_baseline_days, "days"),
+            (days, max(promise.min_baseline_days, LEAST_DAYS), "days"),
             (events, FEWEST_EVENTS, "customers who left"),
         )
         return [f"{int(has)} of {needed:g} {what}" for has, needed, what in wanted if has < needed]
@@ -308,7 +308,7 @@ class ChurnMonitor:
             detector = CohortExcess(high=watch.high, dispersion=watch.baseline.dispersion)
             acquired = Acquired(observation.began, observed, expected, may_start)
             detector.update(watch.detection, acquired, observation.at)
-            if state.drift is not None:
+            if state.drift is not None and observation.began >= state.drift.dated.since:
                 return self._await_end(watch, state.drift, observed, expected, observation.at)
         if state.recovery is not None and observation.at - state.recovery.at > RESOLVED_DAYS * DAY:
             state.recovery = None
@@ -342,10 +342,9 @@ class ChurnMonitor:
         # Of who was acquired since, those who were before the rise has begun say nothing of when it did.
         risen = max(dated.since, self._risen_since(dated.since))
         alike = self._alike(risen, found)
-        if state.uniform is not None:
-            if alike > -SURE:
+        if alike > -SURE:
+            if alike < SURE or state.uniform is not None:
                 return NOTHING
-        elif alike > 0:
             state.uniform = risen
             state.episode += 1
             return (Change("noticed", "uniform", ratio(observed, expected)),)

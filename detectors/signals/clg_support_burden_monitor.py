@@ -37,6 +37,9 @@ from schemas.observations import Observation
 STEP = 0.1
 """A share of seats is rounded by 5 % of its odds, at most."""
 SURE = 0.975
+WANTED_ONES = 250
+"""Tickets of the elite, from which the null's bound lies within a tenth of the estimate."""
+LONGEST_DAYS = 90.0
 
 
 class SupportState(RateState, kw_only=True):
@@ -66,6 +69,19 @@ class SupportMonitor(RateMonitor):
             if strata.shares[number] is None and number:
                 strata.shares[number] = _expected(observation.stratum, ratio.estimate)
         return super().take(observation, may_freeze=may_freeze)
+
+    @property
+    def has_enough(self) -> bool:
+        """Longer than it must, for at most LONGEST_DAYS: a bound that is far below the estimate costs weeks later."""
+        ones = self._learned[1]
+        return super().has_enough and (ones >= WANTED_ONES or self._learned_days >= LONGEST_DAYS)
+
+    @property
+    def missing(self) -> str:
+        told = super().missing
+        if self.stored.watch is None and super().has_enough and not self.has_enough:
+            return f"{self._learned[1]} of {WANTED_ONES} tickets of the elite, or {int(self._learned_days)} of {LONGEST_DAYS:g} days"
+        return told
 
     @property
     def before(self) -> Interval | None:

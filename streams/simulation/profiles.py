@@ -92,7 +92,8 @@ def describe_over_time(
             people = max(1, int(people * (0.96 + 0.12 * much)))
             tell(int(second), ENRICHMENT, {"employees": people})
         elif account.paid <= second:
-            tell(int(second), CRM, {"seats": company.users + int(much * 10)})
+            # By a quarter at most: a small company with ten seats to spare would look as if it hardly used them.
+            tell(int(second), CRM, {"seats": company.users + int(much * (1 + company.users // 4))})
 
 
 def _contract(account: Account, company: Company, second: int) -> dict[str, Any]:
