@@ -16,9 +16,10 @@ from streams.cli.data_options import data_options
 from streams.cli.drift_chart import chart_lines
 from streams.cli.drift_reading import find_verdict, read_drift, segment_named
 from streams.serving.contract import Wanted
-from streams.serving.views import VerdictView, WeighedView
+from streams.serving.views import VerdictView
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
+from streams.web.drift_evidence import evidence_rows
 from streams.web.drift_rows import DecisionRow, DriftRow, drift_row
 from streams.web.wording import day
 
@@ -49,9 +50,10 @@ def explain(
     chart = chart_lines(verdict, console.width - len(INDENT))
     if chart:
         console.print("\n" + textwrap.indent("\n".join(chart), INDENT), markup=False, soft_wrap=True)
-    if verdict.evidence:
+    evidence = evidence_rows(verdict, reading.alerts)
+    if evidence:
         console.print("\n[bold]What weighs most[/bold]")
-        console.print(_rows([_weighed(each) for each in verdict.evidence]))
+        console.print(_rows([(each.account, each.words) for each in evidence]))
     if row.decisions:
         console.print("\n[bold]What was decided[/bold]")
         console.print(_rows([_decided(each) for each in row.decisions]))
@@ -88,11 +90,6 @@ def _facts(verdict: VerdictView, row: DriftRow) -> Table:
         why = f": {each.why}" if each.why else ""
         facts.append(("" if number else "counted out", f"{each.number} {each.reason}{why}"))
     return _rows(facts)
-
-
-def _weighed(each: WeighedView) -> tuple[str, str]:
-    phrases = f", {', '.join(each.phrases)}" if each.phrases else ""
-    return each.account, f"{day(each.at)}{phrases}"
 
 
 def _decided(each: DecisionRow) -> tuple[str, str]:

@@ -7,8 +7,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from streams.serving import Serving, Wanted
-from streams.serving.views import VerdictView, WeighedView
+from streams.serving.views import VerdictView
 from streams.web.alert_cards import Card, card
+from streams.web.drift_evidence import EvidenceRow, evidence_rows
 from streams.web.drift_rows import DriftRow, drift_row, in_order
 
 ALERTS = 4
@@ -20,7 +21,7 @@ class SegmentCard(Struct, kw_only=True):
     row: DriftRow
     before_n: int
     now_n: int
-    evidence: list[WeighedView]
+    evidence: list[EvidenceRow]
     alerts: list[Card]
     command: str
 
@@ -37,13 +38,13 @@ def segment_cards(serving: Serving, signal: str) -> list[SegmentCard]:
 
 
 def _card(serving: Serving, verdict: VerdictView) -> SegmentCard:
-    wanted = Wanted(signal=verdict.signal, segment=verdict.segment)
+    said = serving.newest_alerts(Wanted(signal=verdict.signal, segment=verdict.segment), ALERTS)
     return SegmentCard(
         row=drift_row(verdict),
         before_n=verdict.before.n if verdict.before is not None else 0,
         now_n=verdict.now.n if verdict.now is not None else 0,
-        evidence=verdict.evidence,
-        alerts=[card(alert) for alert in serving.newest_alerts(wanted, ALERTS)],
+        evidence=evidence_rows(verdict, said),
+        alerts=[card(alert) for alert in said],
         command=f'plumbline drift acknowledge {verdict.signal} --segment "{verdict.segment}" --reason "..."'
         if verdict.state == "drifting" and _plain(verdict.segment)
         else "",
