@@ -1,7 +1,9 @@
 """Who is elite: the customers whom a community listens to.
 
-They sit on the advisory board (``advisory_board``), or are, among paying customers, in the top TOP_SHARE by product events a
-seat over 90 days. Nobody can know alone whether it is in the top tenth, so the two halves of a signal share the work:
+They sit on the advisory board (``advisory_board``). Where fewer than BOARD_ALONE customers do, or nobody says, it is also who is
+in the top TOP_SHARE of paying customers by product events a seat over 90 days. A board that is large enough speaks for itself:
+who uses much today is not who is listened to, and comes and goes. Nobody can know alone whether it is in the top tenth, so
+the two halves of a signal share the work:
 
 1. The account half counts use from month to month (``begin_month``; 30 days) and tells the account's *standing* with what it
    observes: how much it uses the product by seat, as a number of RESOLUTION steps a doubling, and whether it is on the board.
@@ -27,6 +29,7 @@ MONTHS = 3
 TOP_SHARE = 0.1
 FEWEST_CUSTOMERS = 20
 """Among fewer nobody is in a top tenth: then the board alone is the elite."""
+BOARD_ALONE = 20
 RESOLUTION = 8
 _LEAST = 2.0**-8
 """Product events a seat in 90 days, from which on somebody uses it at all."""
@@ -69,14 +72,17 @@ def standing_of(attributes: Mapping[str, Any], use: float | None) -> int:
 
 
 class Counts(Struct, array_like=True):
-    """Customers by how much they use the product, board or not."""
+    """Customers by how much they use the product, board or not, and how many are on the board."""
 
     by_level: dict[int, int] = field(default_factory=dict)
+    board: int = 0
 
     def add(self, standing: int, number: int = 1) -> None:
         """Below 0 no count goes. Who has no standing yet counts nowhere."""
         if standing == UNKNOWN:
             return
+        if standing >= BOARD:
+            self.board = max(self.board + number, 0)
         level = standing % BOARD
         left = self.by_level.get(level, 0) + number
         if left > 0:
@@ -87,10 +93,10 @@ class Counts(Struct, array_like=True):
     @property
     def bar(self) -> int:
         """The lowest standing that is elite: at it and above are at most TOP_SHARE of all, and nobody who does not use the
-        product. BOARD where there are too few."""
+        product. BOARD where there are too few customers, or where the board is large enough to be the elite alone."""
         customers = sum(self.by_level.values())
         bar, above = BOARD, 0
-        if customers < FEWEST_CUSTOMERS:
+        if customers < FEWEST_CUSTOMERS or self.board >= BOARD_ALONE:
             return bar
         for level in sorted(self.by_level, reverse=True):
             above += self.by_level[level]

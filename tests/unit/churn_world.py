@@ -66,7 +66,7 @@ def customers(
                     segments={
                         "source": SOURCES[number % 2],
                         "era": label(T0 + began * DAY),
-                        "standing": str(100 + number % 2 * BOARD if elite else 50),
+                        "standing": str(100 + BOARD if elite else 50),
                     },
                     exposure=float(at_risk) if left else 30.0,
                 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from detectors.signals.elite import (
     BOARD,
+    BOARD_ALONE,
     FEWEST_CUSTOMERS,
     HIGHEST,
     MONTH,
@@ -67,7 +68,10 @@ def test_at_most_a_tenth_stands_above_the_bar(standings: list[int]) -> None:
     above = sum(level >= counts.bar for level in known)
     assert above <= TOP_SHARE * len(known)
     assert counts.bar > 0
-    if len(known) >= FEWEST_CUSTOMERS:
+    board = sum(standing >= BOARD for standing in standings)
+    if board >= BOARD_ALONE:
+        assert counts.bar == BOARD
+    elif len(known) >= FEWEST_CUSTOMERS:
         # The next lower level would be too many, or is that of who does not use the product.
         lower = max((level for level in known if level < counts.bar), default=0)
         assert not lower or sum(level >= lower for level in known) > TOP_SHARE * len(known)
@@ -78,7 +82,21 @@ def test_who_is_counted_out_again_never_makes_a_count_negative() -> None:
     counts.add(40)
     counts.add(40, -1)
     counts.add(40, -1)
-    assert counts.by_level == {}
+    counts.add(BOARD, -1)
+    assert counts == Counts()
+
+
+def test_a_board_of_twenty_is_the_elite_alone() -> None:
+    counts = Counts()
+    for level in range(1, 200):
+        counts.add(level)
+    for _ in range(BOARD_ALONE - 1):
+        counts.add(BOARD + 3)
+    assert counts.bar < BOARD
+    counts.add(BOARD + 3)
+    assert counts.bar == BOARD
+    counts.add(BOARD + 3, -1)
+    assert counts.bar < BOARD
 
 
 def test_a_month_is_judged_by_the_month_before() -> None:
