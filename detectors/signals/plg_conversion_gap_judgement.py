@@ -21,7 +21,7 @@ from detectors.signals.mix import split_change
 from detectors.signals.plg_conversion_gap_early import EarlyChange
 from detectors.signals.plg_conversion_gap_since import activated_since, nearest_week, paid_now, paid_since
 from detectors.signals.plg_conversion_gap_state import MAX_EVIDENCE, GapState, Segment
-from detectors.signals.share_monitor import Change
+from detectors.signals.share_monitor import RECENT_WEEKS, Change
 from detectors.signals.weeks import total, week_start
 from schemas.alerts import DriftAlert, Interval, Notice, alert_id, moment
 from schemas.duration import DAY, WEEK
@@ -196,8 +196,11 @@ def _fell_alike(state: GapState, name: str) -> bool:
 
 
 def _activation_back(segment: Segment) -> bool:
-    watch, now = segment.activated.state.watch, segment.activated.now
-    if watch is None or now is None:
+    watch, now, fall = segment.activated.state.watch, segment.activated.now, segment.paid.state.fall
+    if watch is None or now is None or fall is None:
+        return False
+    if fall.early and segment.activated.state.newest < fall.dated.since + RECENT_WEEKS * WEEK:
+        # What is mature by now is from before the fall.
         return False
     return segment.activated.phase != "fallen" and now.estimate >= watch.baseline.low
 

@@ -68,6 +68,8 @@ def observe(signal: ConversionGap, accounts: Iterable[Account]) -> list[Observat
 
 Rate = Callable[[str, float], float]
 """(source, day) -> a probability"""
+Lag = Callable[[np.random.Generator, float], float]
+"""(random, day) -> days from activating to paying"""
 
 
 def company(
@@ -78,9 +80,9 @@ def company(
     activates: Rate,
     converts: Rate,
     seed: int,
-    lag_days: float = 14.0,
+    lag: Lag = lambda random, day: random.exponential(14.0),
 ) -> list[Account]:
-    """Poisson sign-ups a day and source; activation within days, conversion after an exponential lag (cut at 55 days)."""
+    """Poisson sign-ups a day and source; activation within days, conversion after a ``lag`` (cut at 55 days)."""
     random = np.random.default_rng(seed)
     accounts = []
     for day in range(days):
@@ -91,8 +93,9 @@ def company(
                 if random.random() < activates(source, day):
                     milestones["activated"] = at + random.exponential(2.0) * DAY
                     if random.random() < converts(source, day):
-                        lag = min(random.exponential(lag_days), 55.0)
-                        milestones["converted"] = milestones["activated"] + 60.0 + lag * DAY
+                        milestones["converted"] = (
+                            milestones["activated"] + 60.0 + min(lag(random, day), 55.0) * DAY
+                        )
                 accounts.append(Account(f"a{len(accounts)}", source, milestones))
     return accounts
 
