@@ -23,6 +23,8 @@ from detectors.signals.contract import Signal
 from detectors.signals.plg_adoption_breadth import AdoptionBreadth
 from detectors.signals.plg_conversion_gap import ConversionGap
 from detectors.signals.plg_ticket_comprehension import TicketComprehension
+from detectors.signals.slg_aged_win_rate import AgedWinRate
+from detectors.signals.slg_cycle_spread import CycleSpread
 from detectors.signals.slg_hedged_language import HedgedLanguage
 from detectors.signals.slg_off_profile_pipeline import OffProfilePipeline
 from schemas.settings import DriftSettings
@@ -42,8 +44,10 @@ DETECTORS: dict[str, type[Detector]] = {
 
 SIGNALS: dict[str, type[Signal]] = {
     AdoptionBreadth.name: AdoptionBreadth,
+    AgedWinRate.name: AgedWinRate,
     ChurnCohorts.name: ChurnCohorts,
     ConversionGap.name: ConversionGap,
+    CycleSpread.name: CycleSpread,
     HedgedLanguage.name: HedgedLanguage,
     OffProfilePipeline.name: OffProfilePipeline,
     RoadmapOnboarding.name: RoadmapOnboarding,

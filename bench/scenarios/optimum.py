@@ -32,6 +32,8 @@ JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "clg.roadmap_onboarding": (("complexity",), ("onboarding_days",)),
     "clg.churn_cohorts": (("customer_month",),),
     "slg.hedged_language": (("hedged",),),
+    "slg.cycle_spread": (("won", "lost"),),
+    "slg.aged_win_rate": (("won",), ("lost",)),
     "slg.off_profile_pipeline": (("off_profile",),),
 }
 """signal -> what it asks for together, each by the measures that tell of it; a signal that is not here is judged by all"""

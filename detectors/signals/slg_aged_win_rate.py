@@ -44,9 +44,10 @@ class AgedWinRate(OpportunitySignal):
         told = [self._told(SEEN, 0.0, 0.0, 0)]
         for i in range(opened):
             created, band = i * DAY / per_day, f"band {i % 2}"
-            place = (i * 0.6180339887498949 + 0.05) % 1
-            won = i % 3 == 0
-            days = (0.8 if won else 1.4) * (12 if i % 2 else 30) * math.exp(place - 0.5)
+            # Two walks through (0, 1) by irrational steps: evenly spread, and without a pattern between them.
+            place, chance = (i * 0.6180339887498949 + 0.05) % 1, i * 0.4142135623730951 % 1
+            won = chance < 0.35
+            days = (0.8 if won else 1.4) * (12 if i % 2 else 30) * math.exp(1.6 * (place - 0.5))
             told.append(self._told(OPENED, created, created, i, band=band))
             outcome = WON if won else LOST
             told.append(self._told(outcome, created + days * DAY, created, i, value=days, band=band))

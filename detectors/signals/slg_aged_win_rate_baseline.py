@@ -26,7 +26,7 @@ from detectors.signals.slg_aged_win_rate_state import (
     bin_of,
     median_of,
 )
-from schemas.duration import DAY, WEEK
+from schemas.duration import DAY
 
 PRIOR_EVENTS = 3.0
 UNSTEADY = 2.8
@@ -117,7 +117,3 @@ def unsteady(weeks: Sequence[AgedWeek]) -> UnsteadyWins | None:
     if abs(newer - older) <= UNSTEADY * error:
         return None
     return UnsteadyWins(100 * older, 100 * newer, weeks[middle].start)
-
-
-def weeks_between(start: float, now: float) -> int:
-    return round((now - start) / WEEK)

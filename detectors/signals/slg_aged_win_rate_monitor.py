@@ -32,14 +32,10 @@ from detectors.signals.slg_aged_win_rate_baseline import (
     learn_hazards,
     learn_medians,
     unsteady,
-    weeks_between,
 )
+from detectors.signals.slg_aged_win_rate_counting import end_week, merge
 from detectors.signals.slg_aged_win_rate_state import (
-    OLDEST,
     OTHER_BANDS,
-    TOO_OLD,
-    YOUNG,
-    Age,
     AgedEpisode,
     AgedRecovery,
     AgedState,
@@ -50,7 +46,6 @@ from detectors.signals.slg_aged_win_rate_state import (
     Lingering,
     admit,
     band_of,
-    bin_of,
     cohort_of,
     new_week,
 )
@@ -237,33 +232,7 @@ class AgedMonitor:
             behind = self if state.current < more.current else other
             behind._end_week(min(state.current, more.current), may_freeze=False)
             behind.stored.current = min(state.current, more.current) + WEEK
-        state.n += more.n
-        state.newest = max(state.newest, more.newest)
-        state.current = state.current if state.current is not None else more.current
-        if more.learn_from is not None:
-            state.learn_from = min(state.learn_from or more.learn_from, more.learn_from)
-        for name, theirs in more.bands.items():
-            band = band_of(state.bands, name)
-            for cohort in theirs.cohorts:
-                admit(band, cohort.start)
-                mine = cohort_of(band, cohort.start)
-                if mine is not None:
-                    mine.at_risk += cohort.at_risk - 1
-                    mine.open += cohort.open - 1
-                    mine.unwon += cohort.unwon - 1
-                    mine.unwon_now += cohort.unwon_now - 1
-                    mine.won += cohort.won
-                    mine.lost += cohort.lost
-            for weeks, age in enumerate(theirs.ages):
-                _count(band, weeks, age)
-        for week in more.weeks:
-            into = week_of(state.weeks, week.start, new_week)
-            if into is not None:
-                into.n += week.n
-                into.unwon += week.unwon
-                into.ones += week.ones
-                into.lost += week.lost
-                into.young_won += week.young_won
+        merge(state, more)
 
     @property
     def _stretch(self) -> list[AgedWeek]:
@@ -278,19 +247,7 @@ class AgedMonitor:
         learns = state.learn_from is not None and start >= state.learn_from
         if state.watch is None:
             learn_medians(state.bands.values())
-        for band in state.bands.values():
-            kept = []
-            for cohort in band.cohorts:
-                weeks = weeks_between(cohort.start, start)
-                age = Age(cohort.at_risk, cohort.unwon, cohort.won, cohort.lost)
-                place = bin_of(band, weeks)
-                if learns and not band.won:
-                    _count(band, weeks, age)
-                _judge(week, band, place, age)
-                cohort.at_risk, cohort.unwon, cohort.won, cohort.lost = cohort.open, cohort.unwon_now, 0, 0
-                if weeks < OLDEST and place != TOO_OLD:
-                    kept.append(cohort)
-            band.cohorts = kept
+        end_week(state.bands.values(), week, learns=learns)
         if state.watch is None:
             return self._learn(start + WEEK, may_freeze)
         new = [band for band in state.bands.values() if not band.won]
@@ -432,32 +389,3 @@ def _expected(events: int, direction: Direction, dispersion: float) -> ExpectedE
 def _back(found: float, direction: Direction) -> ExpectedEvents:
     halfway = math.sqrt(found)
     return ExpectedEvents(low=halfway, high=halfway, direction=direction)
-
-
-def _count(band: Band, weeks: int, more: Age) -> None:
-    """Of deals of an age, while the band is being learned."""
-    if not 0 <= weeks < OLDEST:
-        return
-    while len(band.ages) <= weeks:
-        band.ages.append(Age())
-    age = band.ages[weeks]
-    age.n += more.n
-    age.unwon += more.unwon
-    age.won += more.won
-    age.lost += more.lost
-
-
-def _judge(week: AgedWeek, band: Band, place: int, of: Age) -> None:
-    if place == YOUNG:
-        week.young_won += of.won
-    if place in (YOUNG, TOO_OLD):
-        return
-    if band.won:
-        if not band.won[place]:
-            return
-        week.expected_won += of.unwon * 7 / band.median * band.won[place]
-        week.expected_lost += of.n * 7 / band.median * band.lost[place]
-    week.n += of.n
-    week.unwon += of.unwon
-    week.ones += of.won
-    week.lost += of.lost

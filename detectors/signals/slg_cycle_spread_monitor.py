@@ -24,21 +24,19 @@ from detectors.sequential.binomial_interval import interval, upper_bound
 from detectors.sequential.contract import threshold
 from detectors.sequential.decile_mixture import SHAPES, SMALLEST_BASELINE, DecileMixture
 from detectors.sequential.spread_labels import SMALLEST_SAMPLE, Label, label_spread
-from detectors.sequential.table_mixture import TableState
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.contract import Point, VerdictState
 from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
-from detectors.signals.slg_cycle_spread_baseline import (
-    Stretch,
-    dispersion_of,
-    outer_by_week,
-    spread,
-    stretch_of,
-    unsteady,
-    worth,
-)
+from detectors.signals.slg_cycle_spread_baseline import Stretch, worth
 from detectors.signals.slg_cycle_spread_dating import date_spread
+from detectors.signals.slg_cycle_spread_learning import (
+    drop_unsteady,
+    first_watch,
+    freeze_band,
+    measure,
+    stretches,
+)
 from detectors.signals.slg_cycle_spread_state import (
     ENDED,
     MOST_KNOWN,
@@ -52,7 +50,6 @@ from detectors.signals.slg_cycle_spread_state import (
     SpreadState,
     SpreadWatch,
     SpreadWeek,
-    UnsteadySpread,
     band_of,
     close,
     decile,
@@ -62,7 +59,6 @@ from detectors.signals.slg_cycle_spread_state import (
     new_week,
     share_in_outer,
     standardised,
-    thinned,
 )
 from detectors.signals.weeks import total, week_of, week_start
 from schemas.alerts import Interval
@@ -252,79 +248,29 @@ class SpreadMonitor:
     def _begin_week(self, at: float, may_freeze: bool) -> Sequence[Change]:
         """Once a week of creation: bands that have become known freeze, and the detector learns which bands it now sees."""
         state = self.stored
-        found = {}
-        for name, band in state.bands.items():
-            stretch = stretch_of(band.deals, at) if not band.edges else None
-            if stretch is not None:
-                found[name] = stretch
+        found = stretches(state, at)
         if state.watch is not None:
             known = {n: each for n, each in found.items() if each.days >= self._promise.min_baseline_days}
-            changes = self._drop_unsteady(known)
+            changes = drop_unsteady(state, known)
             for name, stretch in known.items():
-                self._freeze_band(state.bands[name], stretch)
+                freeze_band(state.bands[name], stretch)
             self._renew(state.watch, at)
             return changes
-        self._measure(found)
+        measure(state, found)
         if self._lacks or not may_freeze:
             return NOTHING
-        changes = self._drop_unsteady(found)
-        self._measure(found)
+        changes = drop_unsteady(state, found)
+        measure(state, found)
         if not self._lacks:
             self._freeze(found, at)
             changes.append(Change("frozen"))
         return changes
 
-    def _measure(self, found: dict[str, Stretch]) -> None:
-        """How much there is for a baseline."""
-        state = self.stored
-        state.mature = sum(len(each.deals) * state.bands[name].stride for name, each in found.items())
-        state.days = max((each.days for each in found.values()), default=0.0)
-
-    def _drop_unsteady(self, found: dict[str, Stretch]) -> list[Change]:
-        """Bands whose halves differ lose the older one, and are not ``found`` any more."""
-        changes: list[Change] = []
-        for name, stretch in list(found.items()):
-            newer = unsteady(stretch)
-            if newer is not None:
-                changes += self._drop_older(name, self.stored.bands[name], stretch, newer)
-                del found[name]
-        return changes
-
-    def _drop_older(self, name: str, band: Band, stretch: Stretch, newer: int) -> Sequence[Change]:
-        since = stretch.deals[newer].began
-        band.deals = [deal for deal in band.deals if deal.began >= since]
-        older, after = spread(stretch.deals[:newer]), spread(stretch.deals[newer:])
-        # What became narrower needs no word.
-        if after <= older:
-            return NOTHING
-        return (Change("noticed", "unsteady baseline", UnsteadySpread(name, older, after, since)),)
-
     def _freeze(self, found: dict[str, Stretch], at: float) -> None:
         state = self.stored
-        weeks, sample = [], []
-        for name, stretch in found.items():
-            band = state.bands[name]
-            self._freeze_band(band, stretch)
-            weeks.append(outer_by_week(band, stretch.deals))
-            sample += [standardised(band, deal, at) for deal in stretch.deals]
-        n = sum(len(stretch.deals) for stretch in found.values())
-        flow = sum(len(each.deals) * state.bands[name].stride / each.days for name, each in found.items())
-        ones = sum(ones for band_weeks in weeks for _, ones in band_weeks.values())
-        state.watch = SpreadWatch(
-            n=n,
-            ones=ones,
-            dispersion=dispersion_of(weeks),
-            paid_for=float(n),
-            threshold=self._promise.threshold(flow),
-            detection=TableState([]),
-            sample=thinned(sample, MOST_KNOWN),
-        )
+        state.watch = first_watch(state, found, at, self._promise)
         self._renew(state.watch, at)
         state.watch.detection = self._for(state.watch).new_state()
-
-    def _freeze_band(self, band: Band, stretch: Stretch) -> None:
-        band.edges, band.n, band.end = stretch.edges, len(stretch.deals), stretch.until
-        band.deals = [deal for deal in band.deals if deal.began >= stretch.until]
 
     def _renew(self, watch: SpreadWatch, at: float) -> None:
         """The threshold grows with the flow, and the null pays for the bands of which there are now many."""

@@ -47,19 +47,13 @@ class Followed(Struct, array_like=True):
 
 class Band(Struct, array_like=True):
     """``deals``: not judged yet, in the order in which they were heard of; every ``stride``-th, ``skipped`` since the last.
-    ``edges``: inner deciles of log days, empty while learning; from ``n`` deals created until ``end`` (Unix seconds)."""
+    ``edges``: inner deciles of log days, empty while learning; from ``n`` deals."""
 
     deals: list[Followed] = field(default_factory=list)
     stride: int = 1
     skipped: int = 0
     edges: list[float] = field(default_factory=list)
     n: int = 0
-    end: float = 0.0
-
-    @property
-    def known_after_s(self) -> float:
-        """The age at which a deal's decile is known whatever becomes of it."""
-        return math.exp(self.edges[-1]) * DAY
 
 
 class Judged(Struct, array_like=True):

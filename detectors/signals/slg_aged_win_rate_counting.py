@@ -1,0 +1,98 @@
+"""How slg.aged_win_rate counts a week: who was at risk when it began, what became of them, and what the baseline wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from detectors.signals.slg_aged_win_rate_state import (
+    OLDEST,
+    TOO_OLD,
+    YOUNG,
+    Age,
+    AgedState,
+    AgedWeek,
+    Band,
+    admit,
+    band_of,
+    bin_of,
+    cohort_of,
+    new_week,
+)
+from detectors.signals.weeks import week_of
+from schemas.duration import WEEK
+
+
+def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> None:
+    """Counts all deals into ``week``, and begins the next one. Bands without hazards learn, where it ``learns``."""
+    for band in bands:
+        kept = []
+        for cohort in band.cohorts:
+            weeks = round((week.start - cohort.start) / WEEK)
+            age = Age(cohort.at_risk, cohort.unwon, cohort.won, cohort.lost)
+            place = bin_of(band, weeks)
+            if learns and not band.won:
+                _learn(band, weeks, age)
+            _judge(week, band, place, age)
+            cohort.at_risk, cohort.unwon, cohort.won, cohort.lost = cohort.open, cohort.unwon_now, 0, 0
+            if weeks < OLDEST and place != TOO_OLD:
+                kept.append(cohort)
+        band.cohorts = kept
+
+
+def _learn(band: Band, weeks: int, more: Age) -> None:
+    if not 0 <= weeks < OLDEST:
+        return
+    while len(band.ages) <= weeks:
+        band.ages.append(Age())
+    age = band.ages[weeks]
+    age.n += more.n
+    age.unwon += more.unwon
+    age.won += more.won
+    age.lost += more.lost
+
+
+def _judge(week: AgedWeek, band: Band, place: int, of: Age) -> None:
+    if place == YOUNG:
+        week.young_won += of.won
+    if place in (YOUNG, TOO_OLD):
+        return
+    if band.won:
+        if not band.won[place]:
+            return
+        week.expected_won += of.unwon * 7 / band.median * band.won[place]
+        week.expected_lost += of.n * 7 / band.median * band.lost[place]
+    week.n += of.n
+    week.unwon += of.unwon
+    week.ones += of.won
+    week.lost += of.lost
+
+
+def merge(into: AgedState, other: AgedState) -> None:
+    """Adds what another segment has learned; both are in the same week, and still learn."""
+    into.n += other.n
+    into.newest = max(into.newest, other.newest)
+    into.current = into.current if into.current is not None else other.current
+    if other.learn_from is not None:
+        into.learn_from = min(into.learn_from or other.learn_from, other.learn_from)
+    for name, theirs in other.bands.items():
+        band = band_of(into.bands, name)
+        for cohort in theirs.cohorts:
+            admit(band, cohort.start)
+            mine = cohort_of(band, cohort.start)
+            if mine is not None:
+                mine.at_risk += cohort.at_risk - 1
+                mine.open += cohort.open - 1
+                mine.unwon += cohort.unwon - 1
+                mine.unwon_now += cohort.unwon_now - 1
+                mine.won += cohort.won
+                mine.lost += cohort.lost
+        for weeks, age in enumerate(theirs.ages):
+            _learn(band, weeks, age)
+    for week in other.weeks:
+        mine_week = week_of(into.weeks, week.start, new_week)
+        if mine_week is not None:
+            mine_week.n += week.n
+            mine_week.unwon += week.unwon
+            mine_week.ones += week.ones
+            mine_week.lost += week.lost
+            mine_week.young_won += week.young_won
