@@ -31,6 +31,7 @@ JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "plg.adoption_breadth": (("breadth",), ("depth",)),
     "clg.roadmap_onboarding": (("complexity",), ("onboarding_days",)),
     "clg.churn_cohorts": (("customer_month",),),
+    "clg.support_burden": (("ticket",),),
     "slg.hedged_language": (("hedged",),),
     "slg.cycle_spread": (("won", "lost"),),
     "slg.aged_win_rate": (("won",), ("lost",)),
