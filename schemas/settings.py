@@ -25,6 +25,7 @@ from schemas.kafka_settings import KafkaSettings
 from schemas.redis_settings import RedisSettings
 from schemas.settings_values import (
     BearerToken,
+    CurrencyCode,
     Duration,
     EndpointUrl,
     Glob,
@@ -136,6 +137,10 @@ class DriftSettings(Written):
     """slg.off_profile_pipeline: how long after an opportunity's creation the profile may settle before it is judged."""
     support_exposure: Literal["seats", "usage"] = "seats"
     """clg.support_burden: whether customers weigh by their seats or by their product events over 90 days."""
+    currency_rates: dict[CurrencyCode, Annotated[Number, Field(gt=0, le=1e9)]] = Field(
+        default_factory=dict, max_length=MAX_ENTRIES, examples=["{USD: 0.92, GBP: 1.17}"]
+    )
+    """What one unit of a currency is worth in that of the ICP file's bands: amount. Deals in others are a band of their own."""
 
 
 class DeadLetterSettings(Written):

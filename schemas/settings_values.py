@@ -137,6 +137,8 @@ Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(DURATION_
 Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Whole = Annotated[int, BeforeValidator(_not_truth)]
 Number = Annotated[float, BeforeValidator(_not_truth)]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217, like EUR."""
 Glob = Annotated[str, Field(min_length=1, max_length=512)]
 
 Listen = Annotated[str, AfterValidator(_listen)]
