@@ -7,7 +7,8 @@ Rules (those of every monitor: monitor.py):
    without deciles is not judged. Watching begins when those that are known have enough.
 3. The detector is that of shapes in deciles (sequential/decile_mixture.py); it pays for the deciles of the bands that the
    last weeks are made of, and for the baseline's dispersion by week. Threshold: the promise, by the deals opened.
-4. What is found gets its name from samples within band (sequential/spread_labels.py).
+4. What is found gets its name from samples within band (sequential/spread_labels.py), anew each week; until there are enough
+   deals of which all is known, from the detector.
 5. A drift has ended when the opposite detector of the share in the outer deciles, whose null is half-way back, is over the
    threshold of one false end a year, and that share is within the baseline's bound again.
 6. A deal closed in bulk before its band's median is forgotten; an older one counts as closed at that age.
@@ -255,6 +256,8 @@ class SpreadMonitor:
             for name, stretch in known.items():
                 freeze_band(state.bands[name], stretch)
             self._renew(state.watch, at)
+            if state.drift is not None:  # slow deals are known late: the shape becomes clear with them
+                state.drift.label = self._label(state.watch, state.drift.dated.since, at)
             return changes
         measure(state, found)
         if self._lacks or not may_freeze:

@@ -1,0 +1,189 @@
+"""slg.cycle_spread, drift half: what it finds in deals of known lengths, and what it must not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.sequential.decile_mixture import DecileMixture
+from detectors.signals.contract import BASELINE_RETAKEN
+from detectors.signals.slg_cycle_spread import CycleSpread
+from detectors.signals.slg_cycle_spread_baseline import stretch_of
+from detectors.signals.slg_cycle_spread_state import (
+    MOST_DEALS,
+    OPEN,
+    Band,
+    Followed,
+    SpreadWeek,
+    follow,
+    share_in_outer,
+)
+from schemas.alerts import DriftAlert
+from schemas.observations import Observation
+from schemas.settings import DriftSettings
+from tests.unit.pipeline_world import DAY, START, day_of, log_normal, pipeline
+from tests.unit.sales_world import judge, said
+from tests.unit.signal_words import as_text, golden
+
+SIGNAL = CycleSpread.configured(DriftSettings(), 120)
+CHANGE = 300
+
+
+def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
+    return log_normal(day, random, 0.5 if day < CHANGE else 0.85)
+
+
+def two_speeds(day: float, random: np.random.Generator) -> tuple[float, bool]:
+    took, won = log_normal(day, random)
+    return took * (1.0 if day < CHANGE else 5**0.6 if random.random() < 0.4 else 5**-0.4), won
+
+
+def slower(day: float, random: np.random.Generator) -> tuple[float, bool]:
+    took, won = log_normal(day, random)
+    return took * (1.0 if day < CHANGE else 1.2), won
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("length", "within"), [(wider, 130), (two_speeds, 80)])
+def test_a_wider_spread_is_found(length: Any, within: float, seed: int) -> None:
+    _, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=460, seed=seed, length=length))
+    first = next(each for each in alerts if isinstance(each, DriftAlert))
+    assert (first.segment, first.state) == ("all", "drifting")
+    assert CHANGE < day_of(first.at) < CHANGE + within
+    assert abs(day_of(first.since) - CHANGE) <= first.since_margin_days + 14
+    assert first.before.high < first.now.estimate
+
+
+def test_two_clusters_have_their_name_and_their_words() -> None:
+    state, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=560, seed=2, length=two_speeds))
+    assert SIGNAL.verdicts(state)[0].finding == "two clusters"
+    assert as_text(alerts) == golden("slg.cycle_spread", as_text(alerts))
+
+
+SHIFTED = {
+    "up to 10000 EUR": lambda day: 0.8 if day < CHANGE else 0.2,
+    "over 10000 EUR": lambda day: 0.2 if day < CHANGE else 0.8,
+}
+LOOK_ALIKES: dict[str, dict[str, Any]] = {
+    "nothing changes": {},
+    "larger deals": {"shares": SHIFTED},
+    "operations close zombies": {
+        "closes": lambda created, closed, won: (
+            CHANGE if not won and created < CHANGE - 25 and closed > CHANGE else closed
+        )
+    },
+    "a quarter ends": {
+        "closes": lambda created, closed, won: (
+            CHANGE - (closed - CHANGE) * 4 / 21
+            if won and created < CHANGE - 4 and CHANGE <= closed < CHANGE + 21
+            else closed
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("look_alike", LOOK_ALIKES)
+def test_silent(look_alike: str, seed: int) -> None:
+    state, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=460, seed=seed, **LOOK_ALIKES[look_alike]))
+    assert [each for each in said(alerts) if each[1] != "unsteady baseline"] == []
+    assert SIGNAL.verdicts(state)[0].state == "watching"
+
+
+def test_its_end_is_told_and_a_baseline_can_be_retaken() -> None:
+    def for_a_while(day: float, random: np.random.Generator) -> tuple[float, bool]:
+        return two_speeds(day if day < CHANGE + 150 else 0.0, random)
+
+    told = pipeline(SIGNAL.name, days=CHANGE + 320, seed=1, length=for_a_while)
+    state, alerts = judge(SIGNAL, told)
+    whole = [each for each in said(alerts) if each[0] == "all" and each[1] in ("drifting", "resolved")]
+    assert whole == [("all", "drifting"), ("all", "resolved")]
+    retaken = Observation(
+        signal=SIGNAL.name,
+        measure=BASELINE_RETAKEN,
+        at=told[-1].at,
+        began=told[-1].at,
+        value=1.0,
+        account="",
+        segments={"segment": "all"},
+    )
+    assert SIGNAL.step(state, retaken) == []
+    assert SIGNAL.verdicts(state)[0].state == "learning"
+
+
+@pytest.mark.parametrize("at", [0.4, 0.8, 0.95])
+def test_a_stored_state_goes_on_as_it_was(at: float) -> None:
+    told = pipeline(SIGNAL.name, days=420, seed=1, length=two_speeds)
+    whole, alerts = judge(SIGNAL, told)
+    half = int(len(told) * at)
+    state, before = judge(SIGNAL, told[:half])
+    state = SIGNAL.decode_state(SIGNAL.encode_state(state))
+    after = [alert for each in told[half:] for alert in SIGNAL.step(state, each)]
+    assert before + after == alerts
+    assert SIGNAL.encode_state(state) == SIGNAL.encode_state(whole)
+
+
+@given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=30), cuts=st.lists(st.integers(1, 9)))
+def test_parts_of_a_value_say_together_what_the_whole_says(lengths: list[int], cuts: list[int]) -> None:
+    detector = DecileMixture.from_baseline(300)
+    whole, parts = detector.new_state(), detector.new_state()
+    for at, place in enumerate(lengths):
+        detector.update(whole, place, at)
+        beyond = 0
+        for cut in [*sorted(cuts), 9]:
+            if beyond == 9 or cut <= beyond:
+                continue
+            ended = place < cut
+            detector.update_partly(parts, beyond, place if ended else cut, at, ended=ended)
+            if ended:
+                break
+            beyond = cut
+    assert detector.statistic(parts) == pytest.approx(detector.statistic(whole), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "place", "ended"), [(0, 0, False), (3, 2, True), (9, 9, True), (4, 10, False)]
+)
+def test_what_is_known_only_grows(beyond: int, place: int, ended: bool) -> None:
+    detector = DecileMixture.from_baseline(300)
+    with pytest.raises(ValueError, match="only grows"):
+        detector.update_partly(detector.new_state(), beyond, place, 0.0, ended=ended)
+
+
+@settings(max_examples=30)
+@given(outcomes=st.lists(st.floats(1, 200), min_size=120, max_size=200), now=st.floats(30, 400))
+def test_a_baseline_knows_the_decile_of_each_of_its_deals(outcomes: list[float], now: float) -> None:
+    deals = [
+        Followed(START + i * DAY, days if i + days <= now else OPEN)
+        for i, days in enumerate(outcomes)
+        if i <= now
+    ]
+    found = stretch_of(deals, START + now * DAY)
+    if found is None:
+        return
+    assert found.until <= START + now * DAY - np.exp(found.edges[-1]) * DAY
+    beyond = sum(deal.days == OPEN or np.log(deal.days) > found.edges[-1] for deal in found.deals)
+    assert beyond <= len(found.deals) / 10 + 1
+
+
+def test_deals_are_thinned_evenly_and_bounded() -> None:
+    band = Band()
+    for number in range(5000):
+        follow(band, Followed(float(number)))
+    assert MOST_DEALS / 2 <= len(band.deals) <= MOST_DEALS
+    gaps = np.diff([deal.began for deal in band.deals])
+    assert gaps.max() <= 2 * gaps.min()
+
+
+def test_a_share_counts_those_of_whom_not_all_is_known() -> None:
+    week = SpreadWeek(START, 0, 0, 0.0, ended=[20, *[0] * 8], beyond=[80, *[0] * 8])
+    found = share_in_outer([week])
+    assert found is not None
+    # A fifth is fast; nobody has come further, so of the rest a ninth is taken to become slow.
+    assert found.estimate == pytest.approx(0.2 + 0.8 / 9)
+    assert found.low < found.estimate < found.high
+    assert share_in_outer([SpreadWeek(START, 0, 0, 0.0)]) is None
