@@ -75,7 +75,9 @@ class OpportunitySignal(SegmentedSignal):
     """A signal whose monitors are told ``opened``, ``won``, ``lost`` and ``closed_in_bulk``: ``began`` is the creation,
     ``value`` the days until the closing, ``stratum`` the amount band."""
 
-    needs: Mapping[str, frozenset[str]] = {"crm.stage_changed": frozenset({"opportunity_id", "outcome"})}
+    needs: Mapping[str, frozenset[str]] = {
+        "crm.stage_changed": frozenset({"opportunity_id", "outcome", "amount"})
+    }
     hears: frozenset[type[Envelope]] = frozenset({StageChanged})
     memory: type[Struct] | None = Deals
 
