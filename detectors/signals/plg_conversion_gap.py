@@ -6,12 +6,11 @@ What counts:
 2. Who converted before or when activating is sales-led: counted out, not in this signal.
 3. Left edge: cohorts that began before conversions (activations) were recorded at all, or within SETTLING_DAYS after, are
    counted out by reason, never in a baseline. A recording that has just begun is seldom complete.
-4. A fall is found among mature cohorts (share_monitor.py), and mostly long before among those that are not
-   (plg_conversion_gap_early.py). For that three things are told at once, when they happen: an account signed up, activated,
-   converted, each with the date of the step before it. An account is told once for each, as it was known then: what a
-   late event changes afterwards shows in the mature observation only. Who leaves unpaid is one who does not pay.
-5. ``drifting`` is: paying falls while activation holds. If activation falls alike it
-   is the notice ``whole funnel``, and the state stays ``watching``. A rise never alarms.
+4. A fall is found among mature cohorts (share_monitor.py), mostly sooner among open ones (plg_conversion_gap_early.py). For
+   that sign-up, activation and conversion are told when they happen, once an account, with the date of the step before: what
+   a late event changes later shows in the mature observation only. Who leaves unpaid is one who does not pay.
+5. ``drifting`` is: paying falls while activation holds. If activation falls alike it is the notice ``whole funnel``, and the
+   state stays ``watching``; so it does with ``slower, not fewer``. A rise never alarms.
 6. For ``all`` a fall that is only a shift of the mix of sources is drift too, and says that it is mix: those who come now
    convert less, whatever the reason. The sources themselves stay quiet then.
 """
@@ -24,7 +23,7 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict, VerdictState
+from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict
 from detectors.signals.plg_conversion_gap_judgement import (
     SIGNAL,
     composition,
@@ -32,6 +31,7 @@ from detectors.signals.plg_conversion_gap_judgement import (
     judge,
     judge_early,
     retake,
+    state_of,
     unsteady,
     verdict_finding,
 )
@@ -354,7 +354,7 @@ class ConversionGap:
         return Verdict(
             signal=self.name,
             segment=name,
-            state=_state(segment),
+            state=state_of(segment),
             at=kept.newest,
             since=since,
             since_margin_days=kept.fall.margin_days if kept.fall else None,
@@ -399,12 +399,3 @@ class ConversionGap:
 
 def _followed_days(horizon_s: float) -> int:
     return min(max(math.ceil(horizon_s / DAY), 1), LONGEST_FOLLOWED_DAYS)
-
-
-def _state(segment: Segment) -> VerdictState:
-    phase = segment.paid.phase
-    if phase == "learning":
-        return "learning"
-    if phase == "fallen":
-        return "drifting" if segment.standing == "drifting" else "watching"
-    return "resolved" if phase == "recovered" and segment.standing == "resolved" else "watching"

@@ -16,7 +16,7 @@ import math
 
 from detectors.sequential.binomial_interval import interval
 from detectors.signals import plg_conversion_gap_words as words
-from detectors.signals.contract import ALL
+from detectors.signals.contract import ALL, VerdictState
 from detectors.signals.mix import split_change
 from detectors.signals.plg_conversion_gap_early import EarlyChange
 from detectors.signals.plg_conversion_gap_since import activated_since, nearest_week, paid_now, paid_since
@@ -168,6 +168,16 @@ def verdict_finding(segment: Segment, name: str, state: GapState) -> str:
     if segment.early.slower and segment.standing != "drifting":
         return SLOWER
     return "market-wide" if segment.standing == "drifting" and name == ALL and _market_wide(state) else ""
+
+
+def state_of(segment: Segment) -> VerdictState:
+    """Of a segment's verdict."""
+    phase = segment.paid.phase
+    if phase == "learning":
+        return "learning"
+    if phase == "fallen":
+        return "drifting" if segment.standing == "drifting" else "watching"
+    return "resolved" if phase == "recovered" and segment.standing == "resolved" else "watching"
 
 
 def evidence_of(segment: Segment) -> tuple[float, float]:

@@ -202,7 +202,8 @@ def test_it_becomes_drift_when_activation_is_back_and_paying_is_not() -> None:
 def test_if_all_sources_fall_alike_it_says_market_wide() -> None:
     verdicts, alerts = watch(converts=lambda source, day: RATE[source] * (0.5 if day >= CHANGE else 1))
     whole = next(alert for alert in drift_alerts(alerts) if alert.segment == ALL)
-    (notice,) = notices(alerts)
+    # A small source may be called slower for a while; that is never drift, nor instead of it.
+    (notice,) = (notice for notice in notices(alerts) if notice.finding != "slower, not fewer")
     assert (notice.finding, notice.segment) == ("market-wide", ALL)
     assert verdicts[ALL].finding == "market-wide"
     assert "None of the fall is mix" in whole.what
