@@ -6,9 +6,9 @@ What counts:
 2. Who converted before or when activating is sales-led: counted out, not in this signal.
 3. Left edge: cohorts that began before conversions (activations) were recorded at all, or within SETTLING_DAYS after, are
    counted out by reason, never in a baseline. A recording that has just begun is seldom complete.
-4. A fall is found among mature cohorts (share_monitor.py), mostly sooner among open ones (plg_conversion_gap_early.py). For
-   that sign-up, activation and conversion are told when they happen, once an account, with the date of the step before: what
-   a late event changes later shows in the mature observation only. Who leaves unpaid is one who does not pay.
+4. A fall is found among mature cohorts (share_monitor.py), mostly sooner among open ones (plg_conversion_gap_early.py): sign-up,
+   activation and conversion are told as they happen, once, with the date of the step before. What a late event changes then
+   shows in the mature observation only. Who leaves unpaid is one who does not pay.
 5. ``drifting`` is: paying falls while activation holds. If activation falls alike it is the notice ``whole funnel``, and the
    state stays ``watching``; so it does with ``slower, not fewer``. A rise never alarms.
 6. For ``all`` a fall that is only a shift of the mix of sources is drift too, and says that it is mix: those who come now
@@ -53,8 +53,8 @@ SALES_LED = "sales_led"
 SIGN_UP_SEEN = "sign_up_seen"
 CONVERSION_SEEN = "conversion_seen"
 ACTIVATION_SEEN = "activation_seen"
-"""Told when it happens. ``began`` is the step before, and FOLLOWED its segment, where that was told; else ``at``. The value
-is 1 where the account is at risk of the next step from now on."""
+"""Told when it happens. ``began`` is the step before, and FOLLOWED its segment, where that was told; else ``at``. Value 1: the
+account is at risk of the next step from now on."""
 FOLLOWED = "followed_as"
 """A dimension of what is told at once: the source under which the account was told of at the step before."""
 BASELINE_RETAKEN = "baseline_retaken"
@@ -64,7 +64,6 @@ SETTLING_DAYS = 28.0
 
 LONGEST_FOLLOWED_DAYS = 180
 """The early watch follows an account that long at most, whatever the horizon."""
-
 _MEASURES = frozenset(
     {PAID, ACTIVATED, SALES_LED, SIGN_UP_SEEN, CONVERSION_SEEN, ACTIVATION_SEEN, BASELINE_RETAKEN}
 )
@@ -304,10 +303,10 @@ class ConversionGap:
     def _pass(self, state: GapState, name: str, at: float) -> list[DriftAlert | Notice]:
         """Takes in the days that are over."""
         segment = state.segment(name)
-        if segment.activating.pass_to(at) and segment.activated.state.watch is not None:
+        if segment.activating.pass_to(at) and segment.activated.state.watch:
             segment.activating.freeze()
-        found = segment.early.pass_to(at, may_freeze=segment.paid.state.watch is not None)
-        return judge_early(state, name, found, at, self._horizon_s / DAY)
+        change = segment.early.pass_to(at, may_freeze=segment.paid.state.watch is not None)
+        return judge_early(state, name, change, at, self._horizon_s / DAY)
 
     def interrupted(self, state: GapState, until: float) -> None:
         for segment in state.segments.values():
