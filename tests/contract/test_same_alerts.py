@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from signal import SIGABRT
 
 import msgspec
 import pytest
@@ -48,6 +49,7 @@ from streams.stores.redis import RedisStore
 from streams.stores.redis_keys import PartitionKeys
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisSpace
+from tests.services.standing import standing
 from tests.unit.simulated import ICP
 
 PARTITIONS = 4
@@ -270,25 +272,33 @@ async def test_worker_processes_say_what_embedded_says(
         f"kafka: {{bootstrap: '{kafka.bootstrap}', topic_prefix: {kafka.prefix}, partitions: {PARTITIONS}, replication: 1}}\n"
         f"redis: {{url: '{redis.settings.url}', key_prefix: {redis.settings.key_prefix}}}\n"
     )
-    command = [sys.executable, "-m", "streams", "worker", "--settings", str(settings)]
-    with (tmp_path / "output.log").open("wb") as output:
-        workers = [
-            await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output) for _ in range(2)
-        ]
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                while not _is_done(redis, len(lines)):
-                    for worker in workers:
-                        assert worker.returncode is None, (tmp_path / "output.log").read_text()
-                    await asyncio.sleep(0.2)
-            for worker in workers:
-                worker.terminate()
-            assert [await worker.wait() for worker in workers] == [0, 0]
-        finally:
-            for worker in workers:
-                if worker.returncode is None:
-                    worker.kill()
-                    await worker.wait()
+    command = [sys.executable, "-X", "faulthandler", "-m", "streams", "worker", "--settings", str(settings)]
+    logs = [tmp_path / f"worker-{number}.log" for number in range(2)]
+    workers: list[asyncio.subprocess.Process] = []
+    try:
+        for log in logs:
+            with log.open("wb") as output:
+                workers.append(
+                    await asyncio.create_subprocess_exec(
+                        *command, "--json-logs", stdout=output, stderr=output
+                    )
+                )
+        async with asyncio.timeout(LIMIT_S):
+            while not _is_done(redis, len(lines)):
+                assert [worker.returncode for worker in workers] == [None, None]
+                await asyncio.sleep(0.2)
+        for worker in workers:
+            worker.terminate()
+        assert [await worker.wait() for worker in workers] == [0, 0]
+    except (AssertionError, TimeoutError) as error:
+        await _abort(workers)
+        error.add_note(standing(redis.client, redis.settings.key_prefix, PARTITIONS, logs))
+        raise
+    finally:
+        for worker in workers:
+            if worker.returncode is None:
+                worker.kill()
+                await worker.wait()
     alerts = [record.value for record in await kafka.read("alerts")]
     assert by_id(alerts) == by_id(embedded.store.alerts())
     total = Ledger()
@@ -298,6 +308,14 @@ async def test_worker_processes_say_what_embedded_says(
     signal = "plg.conversion_gap"
     state = redis.client.hget(_keys(redis, "drift", 0).states, signal)
     assert state == _drift_state(embedded, signal)
+
+
+async def _abort(workers: list[asyncio.subprocess.Process]) -> None:
+    """Ends workers that hang: what their threads do is then in their logs."""
+    for worker in workers:
+        if worker.returncode is None:
+            worker.send_signal(SIGABRT)
+            await worker.wait()
 
 
 async def _publish(lines: list[bytes], kafka: Kafka) -> None:

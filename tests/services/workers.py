@@ -1,7 +1,7 @@
 """Real `plumbline worker` processes over a real Kafka and a real Redis, and what is in the store when they are done.
 
 Rules: every deployment has its own topic prefix, group and key prefix; a process ends with the test; conditions are waited
-for with a deadline.
+for with a deadline; an assertion that fails in the block of ``deployment`` says where the workers stand.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from schemas.events import EVENT_CLASSES
 from streams.stores.contract import Ledger, OutgoingKind
 from streams.stores.redis_keys import PartitionKeys
 from tests.services.kafka import Kafka
+from tests.services.standing import standing
 
 LIMIT_S = 300.0
 PARTITIONS = 4
@@ -51,7 +52,7 @@ class WorkerProcess:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, *([] if metrics is None else ["--metrics", metrics])],
-                env={**os.environ, **environment},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -132,6 +133,7 @@ class Deployment:
         self._folder = folder / name
         self._folder.mkdir()
         self._workers: list[WorkerProcess] = []
+        self._logs: list[Path] = []
         self.settings = self._folder / "plumbline.yaml"
         self.settings.write_text(
             f"icp: [{ICP}]\nclock: events\nbatch_events: {batch_events}\n"
@@ -170,6 +172,7 @@ class Deployment:
         log = self._folder / f"worker-{len(self._workers)}.log"
         worker = WorkerProcess(self.settings, log, environment, metrics)
         self._workers.append(worker)
+        self._logs.append(log)
         return worker
 
     def ledger(self) -> Ledger:
@@ -213,6 +216,10 @@ class Deployment:
                 found[f"{kind} {number}"] = self._redis.hgetall(key)
         return found
 
+    def standing(self) -> str:
+        """Where it stands, to be read by whoever looks for what went wrong."""
+        return standing(self._redis, self.key_prefix, self.partitions, self._logs)
+
     def wait_until_received(self, count: int, limit_s: float = LIMIT_S) -> None:
         wait_until(lambda: self.ledger().received >= count, limit_s)
 
@@ -234,6 +241,9 @@ def deployment(*arguments: Any, **options: Any) -> Iterator[Deployment]:
     try:
         mine.create_topics()
         yield mine
+    except AssertionError as error:
+        error.add_note(mine.standing())
+        raise
     finally:
         mine.end()
 
