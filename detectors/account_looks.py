@@ -32,8 +32,10 @@ class Moved:
 def may_matter(state: AccountState, icp: CompiledICP, variant: CompiledVariant, weight: float) -> bool:
     """Whether a rise by at most ``weight`` could bring something about. It can't while an alert is on, while the
     account is out, or while the score stays below the alert's bound even if nothing had faded."""
-    standing = standing_of(state, variant.name)
-    if standing.looked_under != icp.effective_from:
+    standing = state.variants.get(variant.name)
+    if standing is None:  # the variant's first rise: what lowers is looked at, and leaves a standing
+        standing = state.variants[variant.name] = VariantState(looked_under=icp.effective_from)
+    elif standing.looked_under != icp.effective_from:
         return True
     standing.ceiling += weight
     if standing.out:
@@ -62,8 +64,8 @@ def look(
     now = state.now
     parts = variant.trigger_parts(state, attributes, now)
     trigger = total_of(parts)
-    standing = state.variants.get(variant.name)
-    if standing is not None and standing.fired and trigger < rules.rearm_below:
+    standing = standing_of(state, variant.name)
+    if standing.fired and trigger < rules.rearm_below:
         standing.fired = ""
     high = trigger >= rules.trigger_at_least
     moved = effects.moved.setdefault((variant.name, account), Moved(state))
@@ -71,15 +73,12 @@ def look(
     moved.fit_changed = moved.fit_changed or profile_changed
     name = f"rescore:{variant.name}"
     fired = False
-    if standing is None and parts:
-        standing = standing_of(state, variant.name)
-    if standing is not None:
-        standing.ceiling = sum((part for _, part, _ in parts if part > 0), 0.0)
-        # After discovery a better fit counts as soon as the score is high again, so every rise is looked at.
-        upgradable = standing.fired == "discover" and not high
-        standing.looked_under = NEVER if upgradable else icp.effective_from
-        standing.out = False
-    if high and standing is not None:
+    standing.ceiling = sum((part for _, part, _ in parts if part > 0), 0.0)
+    # After discovery a better fit counts as soon as the score is high again, so every rise is looked at.
+    upgradable = standing.fired == "discover" and not high
+    standing.looked_under = NEVER if upgradable else icp.effective_from
+    standing.out = False
+    if high:
         score = variant.with_fit(parts, attributes)
         _forget_blockers(standing, variant)
         disqualified = variant.disqualified_by(standing, attributes)

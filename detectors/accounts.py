@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from detectors.account_alerts import activation_missed, blocker_ended
@@ -44,13 +44,17 @@ from detectors.health.tally import (
     tell,
 )
 from detectors.scoring import CompiledVariant, decide, total_of
-from detectors.signals.contract import Milestone, Signal
+from detectors.signals.contract import AccountFacts, AccountOutput, Milestone, Signal
 from detectors.triggers import bound
 from schemas.event_subjects import OWNERS, PRODUCT_PREFIX
 from schemas.events import AccountProfile, DriftAcknowledged, Envelope, Event, ProductEvent, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (*OWNERS, TALLY_KEY)
+
+
+Hear = Callable[[AccountFacts, Any, float, AccountOutput], None]
+"""a signal's ``on_event``"""
 
 
 class AccountStage:
@@ -71,11 +75,12 @@ class AccountStage:
         self._signals = {signal.name: signal for signal in signals}
         self._lent = {signal.name: (Facts(signal, self.in_force), Output(signal.name)) for signal in signals}
         self._looked = looked_at([needs_of(signal, icps) for signal in signals])
-        self._hearers: dict[type[Envelope], list[Signal]] = {}
+        self._hearers: dict[type[Envelope], list[tuple[Hear, Facts, Output]]] = {}
         """event class -> the signals that want to see its events"""
         for signal in signals:
             for event_class in signal.hears:
-                self._hearers.setdefault(event_class, []).append(signal)
+                hearer = (signal.on_event, *self._lent[signal.name])
+                self._hearers.setdefault(event_class, []).append(hearer)
 
     def in_force(self, at: float) -> CompiledICP:
         """The ICP version at ``at`` (Unix seconds)."""
@@ -134,8 +139,7 @@ class AccountStage:
         rules = icp.matcher.match(event)
         if rules or changed:
             self._react(account, state, icp, event, at, rules, changed, in_order, effects)
-        if type(event) in self._hearers:
-            self._tell_signals(account, state, event, at, effects)
+        self._tell_signals(account, state, event, at, effects)
         return True
 
     def finish(self, effects: Effects) -> None:
@@ -178,9 +182,8 @@ class AccountStage:
     def _tell_signals(
         self, account: str, state: AccountState, event: Envelope, at: float, effects: Effects
     ) -> None:
-        for signal in self._hearers.get(type(event), ()):
-            facts, output = self._lent[signal.name]
-            signal.on_event(facts.of(account, state), event, at, output.of(account, state, effects))
+        for hear, facts, output in self._hearers.get(type(event), ()):
+            hear(facts.of(account, state), event, at, output.of(account, state, effects))
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit

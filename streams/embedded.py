@@ -26,6 +26,7 @@ from aiohttp import web
 from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
+from streams.batch_result import BatchResult
 from streams.delivery.dispatcher import Dispatcher
 from streams.flood_gate import FloodGate
 from streams.flood_limit import DeadLetterFlood, FloodLimit
@@ -36,7 +37,6 @@ from streams.gateway.sink import LogSink
 from streams.log import EventLog
 from streams.metrics import CONTENT_TYPE, Metrics
 from streams.pipeline import Pipeline
-from streams.processor import BatchResult
 from streams.serving import Serving
 from streams.stores.sqlite import SqliteStore
 from streams.stores.stops import SqliteStops

@@ -396,4 +396,4 @@ class Metrics:
 def _nearness(verdict: Verdict) -> tuple[bool, float]:
     """How near a verdict is to an alarm; drifting comes before everything, also before what is known of."""
     ratio = verdict.statistic / verdict.threshold if verdict.threshold > 0 else 0.0
-    return verdict.state == "drifting", ratio
+    return verdict.state in ("drifting", "ill"), ratio

@@ -19,8 +19,9 @@ from schemas.events import event_reader
 from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
+from streams.batch_result import BatchResult
 from streams.flood_limit import FloodLimit
-from streams.processor import BatchResult, Processor
+from streams.processor import Processor
 from streams.stores.contract import EmbeddedStore, Ledger
 
 EVENTS = "events"

@@ -14,29 +14,20 @@ Rules:
 
 from __future__ import annotations
 
-import time
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any
 
 import structlog
 
-from detectors.effects import BY_TIMER, Effects
-from detectors.health.tally import BEHIND_S, Heard
-from schemas.alerts import encode_alert
+from detectors.effects import BY_TIMER
+from detectors.health.tally import BEHIND_S
 from schemas.errors import EventRefused
-from schemas.observations import encode_observation
 from streams.batch_result import BatchResult
+from streams.batch_run import BatchRun, OwnedPartition, TimerFailed
 from streams.flood_limit import DeadLetterFlood, FloodLimit
 from streams.stage import Decode, Stage
-from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow, StateWrite, Store
-
-__all__ = ["BatchResult", "Processor"]
-
-MAX_DEAD_LETTER_BYTES = 65_536
+from streams.stores.contract import Claim, Ledger, Store
 
 _log = structlog.get_logger()
 
@@ -48,31 +39,11 @@ Decoded = tuple[int, str, float, Any]
 """(number in the batch, key, event time in Unix seconds, record). Without key and record it only moves the watermark on"""
 
 
-class _Slot:
-    """One decoded state in memory."""
-
-    __slots__ = ("batch", "due", "row", "state", "stored_due")
-
-    def __init__(self, state: Any, row: int, due: float | None) -> None:
-        self.state = state
-        self.row = row
-        self.stored_due = due
-        self.due = due
-        self.batch = 0
-
-
 class StepFailed(Exception):
     """A step raised an exception on the record number ``index`` of the batch."""
 
     def __init__(self, index: int) -> None:
         self.index = index
-
-
-class TimerFailed(Exception):
-    """A timer of ``key`` raised an exception."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
 
 
 class Processor:
@@ -96,35 +67,26 @@ class Processor:
         cached_states: int = 50_000,
         flood_limit: FloodLimit | None = None,
     ) -> None:
-        self._store = store
-        self._stage = stage
+        self._owned = OwnedPartition(store, stage, partition, cached_states)
         self._flood_limit = flood_limit
         self.decode = decode
         """may be replaced between batches"""
         self._late_after_s = inf if late_after_s is None else late_after_s
         self._behind_s = min(BEHIND_S, self._late_after_s)
-        self._cached_states = cached_states
-        self._slots: dict[str, _Slot] = {}
-        self._batch = 0
-        self._stuck: set[str] = set()
-        """keys whose timers failed; they are tried again by the next processor"""
-        self._claim = store.claim(stage.name, partition)
-        self._time = self._claim.watermark
-        """the newest event or timer so far; ahead of the watermark where the clock fired timers"""
 
     @property
     def claim(self) -> Claim:
-        return self._claim
+        return self._owned.claim
 
     @property
     def ledger(self) -> Ledger:
-        return self._claim.ledger
+        return self._owned.claim.ledger
 
     def next_offset(self, topic: str) -> int:
-        return self._claim.offsets.get(topic, 0)
+        return self._owned.claim.offsets.get(topic, 0)
 
     def next_due(self) -> float | None:
-        return self._store.next_due(self._claim)
+        return self._owned.store.next_due(self._owned.claim)
 
     def process(self, topic: str, records: Sequence[tuple[int, bytes]]) -> BatchResult:
         """Takes ``records`` (offset, body) of one topic in, in order. Those that were committed before are passed
@@ -153,30 +115,30 @@ class Processor:
             except StepFailed as failure:
                 failed.add(failure.index)
             except TimerFailed as failure:
-                self._stuck.add(failure.key)
+                self._owned.stuck.add(failure.key)
             except DeadLetterFlood:
-                self._slots.clear()
+                self._owned.slots.clear()
                 raise
             # States may be half changed: what is in memory is thrown away, and the batch is taken again.
-            self._slots.clear()
+            self._owned.slots.clear()
 
     def fire_timers(self, until: float) -> BatchResult:
         """Fires the timers due by ``until`` (Unix seconds), as the clock does when no event comes."""
         while True:
-            run = _Run(self)
+            run = BatchRun(self._owned)
             run.load((), until)
             try:
                 run.fire(until)
             except TimerFailed as failure:
-                self._stuck.add(failure.key)
-                self._slots.clear()
+                self._owned.stuck.add(failure.key)
+                self._owned.slots.clear()
                 continue
             return run.commit({}, 0)
 
     def _process(
         self, bodies: Sequence[bytes], place: _Place, offsets: dict[str, int], failed: set[int]
     ) -> BatchResult:
-        run = _Run(self)
+        run = BatchRun(self._owned)
         if failed and self._flood_limit is not None:
             # When all steps fail, a batch must not be taken again for each of them.
             flood = self._flood_limit.look(sorted(failed))
@@ -195,12 +157,12 @@ class Processor:
         return len(bodies)
 
     def _step_through(
-        self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
+        self, run: BatchRun, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
     ) -> None:
         """Takes a chunk of a batch in: decoded records are let go of while they are still in the processor's cache."""
         watermark = run.watermark
         decoded, until = self._decode_all(run, bodies, place, first, failed)
-        stage = self._stage
+        stage = self._owned.stage
         aside = [key for key in (stage.tally_key, stage.beside_key) if key]
         run.load([*aside, *(entry[1] for entry in decoded if entry[1])], until)
         if stage.beside_key:
@@ -210,7 +172,7 @@ class Processor:
         step = stage.step
         effects = run.effects
         heap = run.heap
-        slots = self._slots
+        slots = self._owned.slots
         number = run.number
         heard, behind_s, late_after_s = run.heard, self._behind_s, self._late_after_s
         applied, duplicate = heard.applied, heard.duplicate
@@ -245,7 +207,7 @@ class Processor:
             except Exception as error:
                 # A bug must not stop the stream. The type alone goes into the log: texts could hold the event's data.
                 _log.exception(
-                    "step failed", stage=self._stage.name, error=type(error).__name__, exc_info=False
+                    "step failed", stage=self._owned.stage.name, error=type(error).__name__, exc_info=False
                 )
                 raise StepFailed(index) from error
             if fresh:
@@ -260,7 +222,7 @@ class Processor:
         run.count()
 
     def _decode_all(
-        self, run: _Run, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
+        self, run: BatchRun, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
     ) -> tuple[list[Decoded], float]:
         """The records that can be read, and how far the watermark will have come after them (Unix seconds)."""
         decode = self.decode
@@ -279,199 +241,3 @@ class Processor:
             if at > until:
                 until = at
         return decoded, until
-
-
-class _Run:
-    """One batch in the making: the states it touches, the timers due in it, and its commit."""
-
-    def __init__(self, owner: Processor) -> None:
-        self._owner = owner
-        self._began = time.perf_counter()
-        owner._batch += 1
-        self.number = owner._batch
-        self._touched: list[tuple[str, _Slot]] = []
-        self.effects = Effects(time=owner._time)
-        self.heap: list[tuple[float, str]] = []
-        self.watermark = owner._claim.watermark
-        self._loaded_until = -inf
-        self.heard = Heard()
-        """since ``count`` was last called"""
-        self._applied: Counter[type] = Counter()
-        self._duplicate: Counter[type] = Counter()
-        self._late: Counter[type] = Counter()
-        self._dead: list[DeadLetter] = []
-        self.dead_at: list[int] = []
-
-    def reject(self, index: int, topic: str, offset: int, reason: str, detail: str, body: bytes) -> None:
-        """Makes a dead letter of the ``index``-th record of the batch."""
-        # What a step refuses comes after what does not decode of its chunk.
-        place = bisect_right(self.dead_at, index)
-        self.dead_at.insert(place, index)
-        self._dead.insert(place, DeadLetter(topic, offset, reason, detail, body[:MAX_DEAD_LETTER_BYTES]))
-
-    def reasons(self) -> list[str]:
-        """Of the batch's dead letters, the most frequent first."""
-        return [reason for reason, _ in Counter(letter.reason for letter in self._dead).most_common()]
-
-    def load(self, keys: Sequence[str], until: float) -> None:
-        """Brings the states of ``keys``, and of all keys with a timer due by ``until``, into memory."""
-        owner = self._owner
-        slots = owner._slots
-        missing = {key for key in keys if key not in slots}
-        # What was due by the end of the chunk before has fired; the store learns of that at the commit.
-        loaded = owner._store.load(owner._claim, missing, until, self._loaded_until)
-        self._loaded_until = until
-        decode_state = owner._stage.decode_state
-        for key, stored in loaded.states.items():
-            if key not in slots:
-                slots[key] = _Slot(decode_state(key, stored.state), stored.row, stored.due)
-        self.heap.extend((due, key) for key in loaded.due_keys if (due := slots[key].due) is not None)
-        heapify(self.heap)
-
-    def touch(self, key: str) -> _Slot:
-        """The state of ``key``, to be written at the commit; moves it to the young end of what is kept in memory."""
-        slots = self._owner._slots
-        slot = slots.get(key)
-        if slot is not None and slot.batch == self.number:
-            return slot
-        if slot is None:
-            slot = _Slot(self._owner._stage.new_state(key), 0, None)
-        else:
-            del slots[key]
-        slots[key] = slot
-        slot.batch = self.number
-        self._touched.append((key, slot))
-        return slot
-
-    def hold_beside(self) -> None:
-        """Gives the stage the state that it wants at hand, whosever record comes."""
-        stage, slots = self._owner._stage, self._owner._slots
-        slot = slots.get(stage.beside_key)
-        if slot is None:
-            slot = slots[stage.beside_key] = _Slot(stage.new_state(stage.beside_key), 0, None)
-        stage.hold(slot.state)
-
-    def begin_tally(self, time: float) -> None:
-        """``time``: of the first record, or the watermark where that is later. Without the timer that this sets, the first
-        hour would end with the first chunk."""
-        key = self._owner._stage.tally_key
-        slot = self._owner._slots.get(key)
-        if slot is None or slot.due is None:
-            slot = self.touch(key)
-            self._owner._stage.begin_tally(slot.state, time)
-            self.note_due(key, slot)
-
-    def count(self) -> None:
-        """Counts what was heard: at the end of a chunk, while it is still in the processor's cache, and before the tally is
-        told."""
-        heard = self.heard
-        if not (heard.applied or heard.duplicate or heard.late):
-            return
-        stage = self._owner._stage
-        if stage.tally_key:
-            stage.tally(self.touch(stage.tally_key).state, heard)
-        self._applied.update(map(type, heard.applied))
-        self._duplicate.update(map(type, heard.duplicate))
-        self._late.update(map(type, heard.late))
-        heard.clear()
-
-    def note_due(self, key: str, slot: _Slot) -> None:
-        """Called after a step that set or removed a timer."""
-        self.effects.timers_changed = False
-        due = self._owner._stage.due(slot.state)
-        if due != slot.due:
-            slot.due = due
-            if due is not None:
-                heappush(self.heap, (due, key))
-
-    def fire(self, until: float) -> None:
-        """Fires what is due by ``until``, in order of (due, key)."""
-        heap = self.heap
-        stage = self._owner._stage
-        while heap and heap[0][0] <= until:
-            due, key = heappop(heap)
-            slot = self._owner._slots[key]
-            if slot.due != due or key in self._owner._stuck:
-                continue
-            if key == stage.tally_key:
-                self.count()
-            self.touch(key)
-            if due > self.effects.time:
-                self.effects.time = due
-            try:
-                stage.fire(key, slot.state, due, self.effects)
-            except Exception as error:
-                _log.exception("timer failed", stage=stage.name, error=type(error).__name__, exc_info=False)
-                raise TimerFailed(key) from error
-            slot.due = None
-            self.note_due(key, slot)
-
-    def commit(self, offsets: dict[str, int], received: int) -> BatchResult:
-        owner = self._owner
-        before = owner._claim.ledger
-        owner._stage.finish(self.effects)
-        encode_state = owner._stage.encode_state
-        alerts = [
-            OutboxRow(id=alert.id, kind=_kind(alert), at=alert.at.timestamp(), body=encode_alert(alert))
-            for alert in self.effects.alerts
-        ]
-        commit = Commit(
-            states=[
-                StateWrite(
-                    key, encode_state(key, slot.state), slot.row, slot.due, slot.due != slot.stored_due
-                )
-                for key, slot in self._touched
-            ],
-            listings=self.effects.listings,
-            outbox=alerts,
-            observations=[encode_observation(observation) for observation in self.effects.observations],
-            dead_letters=self._dead,
-            offsets=offsets,
-            watermark=self.watermark,
-            ledger=Ledger(
-                received=before.received + received,
-                applied=before.applied + self._applied.total(),
-                duplicate=before.duplicate + self._duplicate.total(),
-                late=before.late + self._late.total(),
-                dead_lettered=before.dead_lettered + len(self._dead),
-            ),
-        )
-        commit_began = time.perf_counter()
-        committed = owner._store.commit(owner._claim, commit)
-        ended = time.perf_counter()
-        owner._claim = committed.claim
-        owner._time = self.effects.time
-        rows = committed.rows
-        for key, slot in self._touched:
-            slot.stored_due = slot.due
-            if not slot.row:
-                slot.row = rows[key]
-        self._evict()
-        return BatchResult(
-            stage=owner._stage.name,
-            touched=len(self._touched),
-            received=received,
-            applied=_by_class(self._applied),
-            duplicate=_by_class(self._duplicate),
-            late=_by_class(self._late),
-            dead_letters=self._dead,
-            alerts=alerts,
-            effects=self.effects,
-            batch_s=ended - self._began,
-            commit_s=ended - commit_began,
-        )
-
-    def _evict(self) -> None:
-        slots = self._owner._slots
-        excess = len(slots) - self._owner._cached_states
-        if excess > 0:
-            for key in list(slots)[:excess]:
-                del slots[key]
-
-
-def _by_class(counts: Counter[type]) -> dict[str, int]:
-    return {kind.__name__: count for kind, count in counts.items()}
-
-
-def _kind(alert: Any) -> str:
-    return str(type(alert).__struct_config__.tag)

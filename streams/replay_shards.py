@@ -37,9 +37,10 @@ from schemas.events import event_reader
 from schemas.icp import ICP
 from schemas.observations import encode_observation
 from schemas.settings import Settings
+from streams.batch_run import TimerFailed
 from streams.history import Progress, batches
 from streams.pipeline import EVENTS, spare_the_collector
-from streams.processor import Decoded, Processor, StepFailed, TimerFailed
+from streams.processor import Decoded, Processor, StepFailed
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
 

@@ -13,12 +13,13 @@ from detectors.accounts import AccountStage
 from schemas.errors import EventRefused, Problem
 from schemas.events import event_reader
 from schemas.settings import Settings
+from streams.batch_result import BatchResult
 from streams.flood_gate import FloodGate
 from streams.flood_limit import DeadLetterFlood, FloodLimit
 from streams.kafka.alignment import Batch
 from streams.kafka.drift import DriftIntake
 from streams.kafka.partitioning import partition_of
-from streams.processor import BatchResult, Processor
+from streams.processor import Processor
 from streams.stores.contract import Claim, OutgoingKind, Store
 from streams.stores.stops import Stops
 

@@ -23,10 +23,10 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.errors import Fenced, PlumblineError, StoreUnavailable
+from streams.batch_result import BatchResult
 from streams.kafka.alignment import Alignment, Batch
 from streams.kafka.intake import StageIntake
 from streams.kafka.transport import Consumer, Look
-from streams.processor import BatchResult
 
 IDLE_S = 1.0
 FULL_BYTES = 8_000_000

@@ -31,6 +31,7 @@ from detectors.drift import DriftStage
 from schemas.errors import PlumblineError, StateRefused
 from schemas.icp import ICP
 from schemas.settings import Settings
+from streams.batch_result import BatchResult
 from streams.kafka.connection import client_options
 from streams.kafka.drift import DriftIntake
 from streams.kafka.intake import AccountIntake, ObservationIntake, StageIntake, touched
@@ -48,7 +49,6 @@ from streams.kafka.topics import (
 )
 from streams.kafka.transport import Consumer, Look
 from streams.metrics import Metrics
-from streams.processor import BatchResult
 from streams.serving.redis_relisting import Lists
 from streams.stores.redis import RedisStore
 from streams.stores.redis_connection import connect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.effects import Effects, Listing
-from streams.processor import BatchResult
+from streams.batch_result import BatchResult
 from streams.stores.contract import DeadLetter, OutboxRow
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ class Listener:
     listens: frozenset[str] = frozenset()
     hears: frozenset[type[Envelope]] = frozenset({SupportTicket, ProductReleased})
     memory: type[Struct] | None = Heard
+    needs: Mapping[str, frozenset[str]] = {}
 
     def __init__(self) -> None:
         self.seen: list[dict[str, Any]] = []

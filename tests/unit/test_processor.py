@@ -244,7 +244,7 @@ def test_states_kept_in_memory_are_bounded() -> None:
     history: list[Event | bytes] = [Event(f"k{n}", float(n), n) for n in range(500)]
     random.Random(1).shuffle(history)
     _, made = run(history, list(range(0, 500, 20)), cached_states=30)
-    assert len(made._slots) <= 30
+    assert len(made._owned.slots) <= 30
 
 
 def _ids(store: MemoryStore, key: str) -> list[int]:

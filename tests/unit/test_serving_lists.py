@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.account_state import decode_state, present
+from detectors.accounts import NOT_ACCOUNTS
 from detectors.scoring import Score
 from streams.serving import CursorRefused, UnknownVariant, lists, relisting
 from streams.serving.views import AccountList, Order
@@ -25,7 +26,7 @@ def every_score(world: World, variant: str) -> dict[str, Score]:
     compiled = world.pipeline.account_stage.in_force(world.now).by_name[variant]
     found = {}
     for key, raw in world.store._db.execute("SELECT key, state FROM states_accounts"):
-        if not key.startswith("visitor:"):
+        if not key.startswith(NOT_ACCOUNTS):
             state = decode_state(raw)
             found[key] = compiled.score(state, present(state), max(world.now, state.now))
     return found

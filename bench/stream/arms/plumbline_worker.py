@@ -13,8 +13,9 @@ from typing import Any
 
 from bench.stream.job import Job
 from bench.stream.meter import Meter
+from streams.batch_result import BatchResult
 from streams.cli import main
-from streams.processor import BatchResult, Processor
+from streams.processor import Processor
 
 
 def run(job: Job) -> None:
