@@ -100,6 +100,11 @@ class Lane:
         self._delay = FIRST_DELAY_S
 
     @property
+    def closing(self) -> bool:
+        """Whether ``close`` was called, and perhaps cancelled while it waited: it is of no more use then."""
+        return self._closing
+
+    @property
     def stands_still(self) -> bool:
         """Whether a flood of dead letters holds the partition (streams/flood_gate.py)."""
         return self.intake is not None and self.reason not in ("", TAKING_OVER)
@@ -145,8 +150,13 @@ class Lane:
         await self._idle.wait()
 
     def resume(self) -> None:
-        """Ends a rest: the partition is still this worker's, and read on from where it was."""
+        """Ends a rest: the partition is still this worker's, and read on from where it was.
+
+        It is begun anew, also when it was being read or begun: the assignment that it was begun under is over, and its
+        partitions are paused. That is so when an assignment is told only after the group began to share out again."""
         self._resting = False
+        self._reading = False
+        self._interrupted = True
         self._wake.set()
 
     async def close(self) -> None:

@@ -184,7 +184,8 @@ class Worker:
 
     async def assigned(self, partitions: set[TP]) -> None:
         wanted = self._lanes_for(partitions)
-        for key in [key for key in self._lanes if key not in wanted]:
+        # One that is closing: the assignment that was to end it was cut short by this one.
+        for key in [key for key, (lane, _) in self._lanes.items() if key not in wanted or lane.closing]:
             await self._end_lane(key)
         for key, topics in wanted.items():
             if key in self._lanes:

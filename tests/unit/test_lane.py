@@ -245,6 +245,45 @@ async def test_resting_it_begins_nothing_and_then_reads_on() -> None:
         assert owner.opened == 1
 
 
+async def test_an_assignment_that_is_told_after_the_next_sharing_out_began_does_not_leave_it_unread() -> None:
+    """The group has begun to share out again (rest) when the assignment before is told (first resume); partitions are
+    paused at each assignment, this worker's too."""
+    owner = Owner()
+    async with running(owner) as (lane, _):
+        await until(lambda: begun(owner))
+        await lane.rest()
+        for expected in (0, 1):
+            owner.consumer.paused = {A, B}
+            lane.resume()
+            await until(lambda: begun(owner))
+            assert owner.consumer.positions == {A: expected, B: 0}
+            send(lane, owner, A, [expected])
+            await until(lambda expected=expected: len(owner.taken_in) == expected + 1)
+        assert owner.taken_in == [("a", 0), ("a", 1)]
+        assert owner.opened == 1
+
+
+async def test_an_assignment_that_is_told_while_it_begins_has_it_begin_again() -> None:
+    owner = Owner()
+    may_go_on = asyncio.Event()
+    begins: list[Mapping[TP, int]] = []
+    begin = owner.consumer.begin
+
+    async def slow_begin(positions: Mapping[TP, int]) -> None:
+        begins.append(positions)
+        await may_go_on.wait()
+        await begin(positions)
+
+    owner.consumer.begin = slow_begin
+    async with running(owner) as (lane, _):
+        await until(lambda: begins)
+        lane.resume()
+        may_go_on.set()
+        await until(lambda: len(begins) == 2)
+        send(lane, owner, A, [0])
+        await until(lambda: len(owner.taken_in) == 1)
+
+
 async def test_events_that_kafka_removed_before_they_were_read_are_counted_aloud() -> None:
     owner = Owner(a=5)
     owner.consumer.first = {A: 20, B: 7}
