@@ -313,6 +313,8 @@ class SpreadMonitor:
         place = decile(band, deal)
         changes: Sequence[Change] = NOTHING
         if deal.beyond != ENDED:
+            # A closing that was told late can lie before what was told of the deal already, and that stands.
+            place = max(place, deal.beyond)
             ended = place < reached
             told = place if ended else reached
             self._for(watch).update_partly(watch.detection, deal.beyond, told, deal.began, ended=ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from detectors.sequential.decile_mixture import DecileMixture
 from detectors.signals.contract import BASELINE_RETAKEN
+from detectors.signals.opportunities import OPENED
 from detectors.signals.slg_cycle_spread import CycleSpread
 from detectors.signals.slg_cycle_spread_baseline import stretch_of
 from detectors.signals.slg_cycle_spread_state import (
@@ -91,6 +93,20 @@ LOOK_ALIKES: dict[str, dict[str, Any]] = {
 def test_silent(look_alike: str, seed: int) -> None:
     state, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=460, seed=seed, **LOOK_ALIKES[look_alike]))
     assert [each for each in said(alerts) if each[1] != "unsteady baseline"] == []
+    assert SIGNAL.verdicts(state)[0].state == "watching"
+
+
+@pytest.mark.parametrize("late", [1.0, 20.0])
+def test_closings_that_are_told_late_are_taken_in(late: float) -> None:
+    told = pipeline(SIGNAL.name, days=460, seed=1)
+    some = [
+        msgspec.structs.replace(each, at=each.at + late * DAY)
+        if each.measure != OPENED and number % 100 == 0
+        else each
+        for number, each in enumerate(told)
+    ]
+    state, alerts = judge(SIGNAL, sorted(some, key=lambda each: each.at))
+    assert [each for each in said(alerts) if each[1] == "drifting"] == []
     assert SIGNAL.verdicts(state)[0].state == "watching"
 
 
