@@ -13,10 +13,9 @@ Rules:
 from __future__ import annotations
 
 import platform
-import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import get_args
 
@@ -31,47 +30,30 @@ from prometheus_client import (
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
-from detectors.signals.contract import Verdict, VerdictState, names_a_person
+from detectors.signals.contract import Verdict
 from schemas.events import EVENT_CLASSES
 from schemas.settings import AlertKind
 from streams.batch_result import BatchResult
 from streams.delivery.policy import Result
+from streams.drift_metrics import DriftMetrics
 from streams.exposition import Exposition
+from streams.metric_labels import OTHER, bounded_label
 from streams.score_histogram import ScoreHistogram
 
-__all__ = ["CONTENT_TYPE", "OTHER", "Metrics", "bounded_label"]
-
+__all__ = ["CONTENT_TYPE", "Metrics"]
 
 ACCOUNTS = "accounts"
-OTHER = "other"
 UNKNOWN_TYPE = "unknown"
 _EVENT_TYPES = {event_class.__name__: event_type for event_type, event_class in EVENT_CLASSES.items()}
-DRIFT_STATES: tuple[str, ...] = get_args(VerdictState)
 _DELIVERY_RESULTS = frozenset(result.value for result in Result)
 MAX_REASONS = 50
 MAX_ENDPOINTS = 100
 MAX_VARIANTS = 100
-MAX_SIGNALS = 50
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 EVENTS = (1, 10, 50, 100, 500, 1_000, 2_500, 5_000, 10_000, 50_000)
 FIT_POINTS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TRIGGER_POINTS = (0, 5, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+ -]{0,63}")
-
-
-def bounded_label(seen: set[str], value: str, top_n: int) -> str:
-    """``value`` if it is among the first ``top_n`` that came by and reads like a name, else ``other``.
-
-    ``seen`` remembers those that were let in (it is changed). An e-mail address never reads like a name.
-    """
-    if value in seen:
-        return value
-    if value == OTHER or len(seen) >= top_n or not _NAME.fullmatch(value):
-        return OTHER
-    seen.add(value)
-    return value
 
 
 class Metrics:
@@ -82,11 +64,9 @@ class Metrics:
     """
 
     def __init__(self, *, segments_per_signal: int = 20, served: tuple[str, ...] = ("",)) -> None:
-        self._segments_per_signal = segments_per_signal
         self._served = served
         self._lock = threading.Lock()
         self._seen: dict[str, set[str]] = {}
-        self._latest: dict[str, list[Verdict]] = {}
         self._registry = registry = CollectorRegistry()
 
         # events in
@@ -119,6 +99,11 @@ class Metrics:
         self._stopped = Gauge(
             "plumbline_partitions_stopped",
             "Partitions that stand still because too many of their events would be dead letters.",
+            registry=registry,
+        )
+        self._records_lost = Count(
+            "plumbline_records_lost",
+            "Events and observations that Kafka had removed before a worker read them.",
             registry=registry,
         )
         self._batch_seconds = Histogram(
@@ -172,44 +157,7 @@ class Metrics:
         registry.register(self._trigger_score)
         self._alerts = Count("plumbline_alerts", "Alerts made, by kind.", ["kind"], registry=registry)
 
-        # drift
-        by_segment = ["signal", "segment"]
-        self._drift_statistic = Gauge(
-            "plumbline_drift_statistic",
-            "The detector's statistic: it alarms at the threshold.",
-            by_segment,
-            registry=registry,
-        )
-        self._drift_threshold = Gauge(
-            "plumbline_drift_threshold",
-            "Where the detector alarms; set by the promised rate of false alarms.",
-            by_segment,
-            registry=registry,
-        )
-        self._drift_baseline = Gauge(
-            "plumbline_drift_baseline",
-            "Estimate in the frozen baseline, in the signal's unit; absent while learning.",
-            by_segment,
-            registry=registry,
-        )
-        self._drift_current = Gauge(
-            "plumbline_drift_current",
-            "Estimate now, in the signal's unit; absent while unknown.",
-            by_segment,
-            registry=registry,
-        )
-        self._drift_state = Gauge(
-            "plumbline_drift_state",
-            "1 for the state that the segment is in, 0 for the others.",
-            [*by_segment, "state"],
-            registry=registry,
-        )
-        self._drift_held = Gauge(
-            "plumbline_drift_held", "Observations that wait for an account partition.", registry=registry
-        )
-        self._drift_waits = Gauge(
-            "plumbline_drift_waits_seconds", "Since when the first of them waits.", registry=registry
-        )
+        self._drift = DriftMetrics(registry, segments_per_signal)
 
         # alerts out
         self._alerts_waiting = Gauge(
@@ -293,29 +241,19 @@ class Metrics:
         self._accounts.set(count)
 
     def verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """All verdicts of one or more signals; they replace what was known of these signals.
-
-        Where several segments share ``other``, it shows the one nearest to its threshold: the worst must not hide.
-        """
-        by_signal: dict[str, list[Verdict]] = {}
-        for verdict in verdicts:
-            by_signal.setdefault(verdict.signal, []).append(verdict)
+        """All verdicts of one or more signals; they replace what was known of these signals."""
         with self._lock:
-            self._latest.update(by_signal)
-            gauges = (self._drift_statistic, self._drift_threshold, self._drift_baseline, self._drift_current)
-            for gauge in (*gauges, self._drift_state):
-                gauge.clear()
-            for signal, known in self._latest.items():
-                for segment, verdict in self._shown(signal, known).items():
-                    self._show(bounded_label(self._names("signal"), signal, MAX_SIGNALS), segment, verdict)
+            self._drift.verdicts(verdicts)
 
     def drift_waits(self, held: int, waited_s: float) -> None:
-        self._drift_held.set(held)
-        self._drift_waits.set(waited_s)
+        self._drift.waits(held, waited_s)
 
     def partitions_stopped(self, count: int) -> None:
         """So many partitions of this process stand still (streams/flood_limit.py)."""
         self._stopped.set(count)
+
+    def records_lost(self, count: int) -> None:
+        self._records_lost.inc(count)
 
     def alerts_topic(self, *, waiting: int) -> None:
         self._alerts_waiting.set(waiting)
@@ -369,31 +307,3 @@ class Metrics:
     def _bounded(self, label: str, value: str, top_n: int) -> str:
         with self._lock:
             return bounded_label(self._names(label), value, top_n)
-
-    def _shown(self, signal: str, verdicts: Sequence[Verdict]) -> dict[str, Verdict]:
-        """segment label -> the verdict that it shows"""
-        shown: dict[str, Verdict] = {}
-        seen = self._names(f"segment of {signal}")
-        for verdict in verdicts:
-            label = OTHER
-            if not names_a_person(verdict.segment):
-                label = bounded_label(seen, verdict.segment, self._segments_per_signal)
-            if label not in shown or _nearness(verdict) > _nearness(shown[label]):
-                shown[label] = verdict
-        return shown
-
-    def _show(self, signal: str, segment: str, verdict: Verdict) -> None:
-        self._drift_statistic.labels(signal, segment).set(verdict.statistic)
-        self._drift_threshold.labels(signal, segment).set(verdict.threshold)
-        if verdict.before is not None:
-            self._drift_baseline.labels(signal, segment).set(verdict.before.estimate)
-        if verdict.now is not None:
-            self._drift_current.labels(signal, segment).set(verdict.now.estimate)
-        for state in DRIFT_STATES:
-            self._drift_state.labels(signal, segment, state).set(1 if state == verdict.state else 0)
-
-
-def _nearness(verdict: Verdict) -> tuple[bool, float]:
-    """How near a verdict is to an alarm; drifting comes before everything, also before what is known of."""
-    ratio = verdict.statistic / verdict.threshold if verdict.threshold > 0 else 0.0
-    return verdict.state in ("drifting", "ill"), ratio

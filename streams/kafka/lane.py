@@ -65,6 +65,10 @@ class Owner(Protocol):
 
     def committed(self, lane: Lane, results: Sequence[BatchResult]) -> None: ...
 
+    def lost(self, records: int) -> None:
+        """Kafka removed so many records before they were read."""
+        ...
+
     def caught_up(self, lane: Lane, moment: float) -> None:
         """``moment``: Unix seconds; everything that had come by then is committed, and no timer is due."""
         ...
@@ -283,6 +287,7 @@ class Lane:
                 )
             if expected < first[tp]:
                 if topic in intake.claim.offsets:
+                    self._owner.lost(first[tp] - expected)
                     _log.error(
                         "events_lost",
                         topic=topic,

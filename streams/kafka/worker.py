@@ -177,6 +177,9 @@ class Worker:
         for result in results:
             self._metrics.batch_done(lane.stage, result, watermark=watermark)
 
+    def lost(self, records: int) -> None:
+        self._metrics.records_lost(records)
+
     def caught_up(self, lane: Lane, moment: float) -> None:
         self._relay.caught_up(lane.stage, lane.partition, moment)
 

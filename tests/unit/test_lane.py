@@ -98,6 +98,7 @@ class Owner:
         self.opened = 0
         self.held = False
         self.at_end = 0
+        self.records_lost = 0
         self.told_to_go_on = False
 
     def open(self, stage: str, partition: int) -> Intake:
@@ -116,6 +117,9 @@ class Owner:
         self.held = False
 
     def committed(self, lane: Lane, results: Sequence[Any]) -> None: ...
+
+    def lost(self, records: int) -> None:
+        self.records_lost += records
 
     def caught_up(self, lane: Lane, moment: float) -> None:
         self.at_end += 1
@@ -292,6 +296,7 @@ async def test_events_that_kafka_removed_before_they_were_read_are_counted_aloud
             await until(lambda: begun(owner))
             lane.interrupted(out_of_range=True)
             await until(lambda: owner.consumer.positions == {A: 20, B: 7})
+    assert owner.records_lost == 15
     lost = [line for line in lines if line["event"] == "events_lost"]
     assert [(line["topic"], line["events"]) for line in lost] == [("a", 15)]
 

@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.signals.contract import Verdict, VerdictState
 from schemas.alerts import Interval
-from streams.metrics import OTHER, TRIGGER_POINTS, Metrics, bounded_label
+from streams.metric_labels import OTHER, bounded_label
+from streams.metrics import TRIGGER_POINTS, Metrics
 from streams.score_histogram import ScoreHistogram
 from tests.unit.batch_results import batch, dead_letter, listing
 

@@ -58,6 +58,7 @@ def lively_metrics() -> Metrics:
     metrics.partitions_stopped(1)
     metrics.alerts_topic(waiting=2)
     metrics.alerts_lost(1)
+    metrics.records_lost(3)
     return metrics
 
 
