@@ -26,6 +26,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 
@@ -72,6 +73,12 @@ def run_command(path: Path) -> dict[str, Any]:
     if not report.ledger.balanced:
         raise SystemExit("the ledger is not balanced: the measurement is worth nothing")
     return {"wall_s": report.seconds, "events": report.events, "processes": processes}
+
+
+def run_without_signals(path: Path) -> dict[str, Any]:
+    """``run_replay`` without any drift signal: what the account stage costs by itself."""
+    with patch("streams.pipeline.signals", return_value=[]):
+        return run_replay(path)
 
 
 def run_replay(path: Path, *, profile: bool = False) -> dict[str, Any]:
@@ -140,12 +147,14 @@ def measure(events: int, rounds: int, folder: Path) -> str:
     decoded: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
     replayed: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
     commands: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
+    alone: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
     for number in range(rounds):
         for name, path in files.items():
             print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
             decoded[name].append(_in_process("decode", path))
             commands[name].append(_in_process("command", path))
             replayed[name].append(_in_process("replay", path))
+            alone[name].append(_in_process("alone", path))
 
     def cost(runs: Sequence[dict[str, Any]]) -> list[float]:
         return [run["seconds"] / run["events"] * 1e6 for run in runs]
@@ -187,6 +196,18 @@ def measure(events: int, rounds: int, folder: Path) -> str:
         )
     lines += [
         "",
+        "The drift plane, as a share of what the account stage costs by itself: a replay with all signals against one without.",
+        "",
+        "| stream | without signals | with all | the plane / the account stage |",
+        "|---|---|---|---|",
+    ]
+    for name in files:
+        shares = [r / a - 1 for r, a in zip(cost(replayed[name]), cost(alone[name]), strict=True)]
+        lines.append(
+            f"| {name} | {_spread(cost(alone[name]))} | {_spread(cost(replayed[name]))} | {_spread(shares)} |"
+        )
+    lines += [
+        "",
         "| stream | state of an account: median / mean / highest | data file an account | memory |",
         "|---|---|---|---|",
     ]
@@ -221,7 +242,12 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         kind, path = given.one
-        measured = {"decode": decode_alone, "replay": run_replay, "command": run_command}[kind]
+        measured = {
+            "decode": decode_alone,
+            "replay": run_replay,
+            "alone": run_without_signals,
+            "command": run_command,
+        }[kind]
         print(json.dumps(measured(Path(path))))
         return
     if given.profile:
