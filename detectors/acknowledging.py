@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from detectors.effects import Effects
+from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN
 from schemas.errors import EventRefused, Problem
 from schemas.event_subjects import SIGNAL_PREFIX
@@ -16,8 +17,9 @@ from schemas.observations import Observation
 
 
 def refuse_unknown_signal(event: DriftAcknowledged, signals: Container[str]) -> None:
-    """Raises EventRefused where the subject names none of ``signals``."""
-    if event.subject.removeprefix(SIGNAL_PREFIX) not in signals:
+    """Raises EventRefused where the subject names none of ``signals``, and not data.health, which is always there."""
+    name = event.subject.removeprefix(SIGNAL_PREFIX)
+    if name != DATA_HEALTH and name not in signals:
         raise EventRefused(
             Problem(
                 code="wrong_subject",

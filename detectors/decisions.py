@@ -3,7 +3,7 @@
 Rules:
 1. A decision is an event in the log (drift.acknowledged), told to the drift stage as an observation: a replay repeats it.
 2. An acknowledged drift is shown as ``acknowledged`` until the signal says that it is over, or that another one begins.
-   Nothing else changes: the signal goes on watching, and its alert at the end comes.
+   Nothing else changes: the signal goes on watching, and its alert at the end comes. So is the illness of a source.
 3. A segment that does not exist is refused (EventRefused); one where nothing drifts keeps the decision in its history, for
    a drift may end while a person writes.
 4. At most MAX_DECISIONS of a segment are kept, the newest; those of segments that went into ``other`` go.
@@ -24,10 +24,11 @@ from schemas.observations import Observation
 MAX_DECISIONS = 20
 DECISIONS = frozenset({ACKNOWLEDGED, BASELINE_RETAKEN})
 """measures of observations that tell a decision"""
+_GOING_ON = ("drifting", "ill")
 
 
 class Decided(Struct, array_like=True):
-    """Of one segment; ``known``: the drift that is on is acknowledged. The newest decision comes last."""
+    """Of one segment; ``known``: the drift (or illness) that is on is acknowledged. The newest decision comes last."""
 
     known: bool = False
     decisions: list[Decision] = []
@@ -56,7 +57,7 @@ def decide(
     that there are."""
     for gone in kept.keys() - segments:
         del kept[gone]
-    drifts = stood.state == "drifting"
+    going_on = stood.state in _GOING_ON
     of_segment = kept.setdefault(stood.segment, Decided())
     of_segment.decisions.append(
         Decision(
@@ -64,12 +65,12 @@ def decide(
             kind=_KINDS[observation.measure],
             by=observation.segments.get("by", ""),
             reason=observation.phrases[0] if observation.phrases else "",
-            state="acknowledged" if drifts and of_segment.known else stood.state,
-            since=stood.since if drifts else None,
+            state="acknowledged" if going_on and of_segment.known else stood.state,
+            since=stood.since if going_on else None,
         )
     )
     del of_segment.decisions[:-MAX_DECISIONS]
-    of_segment.known = drifts and observation.measure == ACKNOWLEDGED
+    of_segment.known = going_on and observation.measure == ACKNOWLEDGED
 
 
 def forget_what_ended(kept: dict[str, Decided], alerts: Sequence[DriftAlert | Notice]) -> None:
@@ -85,7 +86,7 @@ def show(kept: dict[str, Decided], verdicts: Sequence[Verdict]) -> Sequence[Verd
         found = kept.get(verdict.segment)
         if found is not None:
             verdict.decisions = found.decisions[::-1]
-            if found.known and verdict.state == "drifting":
+            if found.known and verdict.state in _GOING_ON:
                 verdict.state = "acknowledged"
     return verdicts
 

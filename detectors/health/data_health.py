@@ -6,6 +6,9 @@ Rules:
    who invents sources drives out other inventions only. Those without a place are not watched.
 3. A source that is silent for ADOPTED_S while another of its type sends as much has been replaced: it is let go.
 4. A gap of more than MAX_GAP hours is not gone through hour by hour: all that is longer is silence anyway.
+5. A person may say that an illness is known (detectors/decisions.py), or that what was learned of a source holds no more: it
+   was retired. Then its illness is over, and it is as if it had never spoken; it stands among the others, with who said
+   so, until it speaks, or for ADOPTED_S.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from typing import Any
 
 from msgspec import Struct
 
+from detectors.decisions import DECISIONS, Decided, decide, show, standing
 from detectors.health.fields import Needs
+from detectors.health.rhythm import LEARN_WEEKS
 from detectors.health.share import ALARM, WATCHES
 from detectors.health.tally import HOUR_MEASURE, OTHERS, QUIET_HOURS, SIGNAL, TICK_MEASURE
 from detectors.health.watch import ADOPTED_S, Illness, Watch
 from detectors.health.words import alert_of
 from detectors.sequential.stored_state import decode, encode
-from detectors.signals.contract import ALL, Verdict
+from detectors.signals.contract import ALL, BASELINE_RETAKEN, Verdict, VerdictState
 from schemas.alerts import DataHealthAlert, Interval
 from schemas.duration import HOUR
 from schemas.errors import EventRefused, Problem
@@ -32,6 +37,7 @@ MAX_GAP = QUIET_HOURS
 MAX_PAST = 64
 _LATEST = 7_258_118_400.0
 _MEASURES = (HOUR_MEASURE, TICK_MEASURE)
+_WORST: tuple[VerdictState, ...] = ("ill", "acknowledged", "watching")
 
 
 class Fact(Struct, array_like=True, frozen=True):
@@ -52,6 +58,8 @@ class HealthState(Struct, array_like=True):
     """of sources that were let go"""
     needs: dict[str, dict[str, list[str]]] = {}
     """signal -> event type -> fields: as they were when this was stored, for those who show it"""
+    decided: dict[str, Decided] = {}
+    """``type source`` -> what people decided about it"""
 
 
 class DataHealth:
@@ -74,13 +82,17 @@ class DataHealth:
         return decode(raw, STATE_VERSION, HealthState, what="the state of data.health")
 
     def step(self, state: HealthState, observation: Observation) -> list[DataHealthAlert]:
-        """Raises EventRefused, and leaves ``state`` as it was, for an observation that can't be."""
+        """Raises EventRefused, and leaves ``state`` as it was, for an observation or a decision that can't be."""
+        if observation.signal == SIGNAL and observation.measure in DECISIONS:
+            return self._decide(state, observation)
         _refuse(observation)
         found: list[DataHealthAlert] = []
         ends = observation.at
         if ends > state.ends:
             if state.ends:
                 found = list(self._judge(state, ends))
+                for alert in found:
+                    _end_acknowledgement(state, alert)
             state.ends, state.hour = ends, {}
         if observation.measure == HOUR_MEASURE:
             of_type = state.hour.setdefault(observation.segments["type"], {})
@@ -101,21 +113,51 @@ class DataHealth:
 
     def verdicts(self, state: HealthState) -> list[Verdict]:
         """One for each source, named ``type source``; ``all`` is as the worst of them."""
-        each = [
-            _verdict(f"{event_type} {source}", watch, state.ends)
-            for event_type, watches in sorted(state.watches.items())
-            for source, watch in sorted(watches.items())
-        ]
+        each = show(state.decided, _by_source(state))
         whole = _verdict(ALL, Watch(), state.ends)
+        whole.missing = f"{LEARN_WEEKS} weeks of a source's rhythm"
         whole.n = sum(verdict.n for verdict in each)
         states = {verdict.state for verdict in each}
-        if states & {"ill", "watching"}:
-            whole.state, whole.missing = ("ill" if "ill" in states else "watching"), ""
+        for worst in _WORST:
+            if worst in states:
+                whole.state, whole.missing = worst, ""
+                break
         ill = sorted({verdict.finding for verdict in each if verdict.finding})
         whole.finding = ", ".join(ill)
         if state.left_out:
             whole.counted_out = {"no_place": state.left_out}
         return [whole, *each]
+
+    def _decide(self, state: HealthState, observation: Observation) -> list[DataHealthAlert]:
+        """Raises EventRefused where there is no such source, and for all at once: each was retired by itself, or was not."""
+        if observation.segments.get("segment") == ALL:
+            raise EventRefused(
+                Problem(
+                    code="bad_value",
+                    what="a decision about data.health is of one source",
+                    where="$.segments.segment",
+                    remedy="name its type and source, as plumbline drift lists them",
+                )
+            )
+        verdicts = _by_source(state)
+        stood = standing(observation, verdicts)
+        decide(state.decided, observation, stood, {verdict.segment for verdict in verdicts})
+        if observation.measure != BASELINE_RETAKEN:
+            return []
+        event_type, _, source = stood.segment.partition(" ")
+        watch = state.watches[event_type][source]
+        state.watches[event_type][source] = Watch()
+        state.hour.get(event_type, {}).pop(source, None)
+        told = []
+        for illness in watch.illnesses:
+            if illness.ended is None:
+                illness.ended = max(observation.at, illness.found)
+                told.append(
+                    alert_of(event_type, source, watch, illness, illness.ended, self._needs, forgotten=True)
+                )
+            state.past.append(Fact(event_type, illness))
+        del state.past[:-MAX_PAST]
+        return told
 
     def _judge(self, state: HealthState, until: float) -> Iterator[DataHealthAlert]:
         """Judges the hours that end before ``until``, the first of them with what was told of it."""
@@ -151,12 +193,45 @@ class DataHealth:
             replaced = [source for source, watch in watches.items() if _is_replaced(watch, watches, at)]
             for source in sorted(replaced):
                 watch = watches.pop(source)
+                state.decided.pop(_named(event_type, source), None)
                 for illness in watch.illnesses:
                     if illness.ended is None:
                         illness.ended, illness.adopted = at, True
                         yield alert_of(event_type, source, watch, illness, at, self._needs)
                     state.past.append(Fact(event_type, illness))
+            for source in [source for source, watch in watches.items() if not watch.newest]:
+                if _decided_at(state, event_type, source) <= at - ADOPTED_S:
+                    del watches[source]
+                    state.decided.pop(_named(event_type, source), None)
         del state.past[:-MAX_PAST]
+
+
+def _named(event_type: str, source: str) -> str:
+    """The segment that a source is."""
+    return f"{event_type} {source}"
+
+
+def _by_source(state: HealthState) -> list[Verdict]:
+    return [
+        _verdict(_named(event_type, source), watch, state.ends)
+        for event_type, watches in sorted(state.watches.items())
+        for source, watch in sorted(watches.items())
+    ]
+
+
+def _decided_at(state: HealthState, event_type: str, source: str) -> float:
+    """When a person last decided about a source (Unix seconds); 0: never."""
+    decided = state.decided.get(_named(event_type, source))
+    return decided.decisions[-1].at if decided else 0.0
+
+
+def _end_acknowledgement(state: HealthState, alert: DataHealthAlert) -> None:
+    """It is of the illnesses of a source that were on: over with the last of them, or when another one begins."""
+    decided = state.decided.get(_named(alert.type, alert.source))
+    if decided is not None:
+        watch = state.watches.get(alert.type, {}).get(alert.source)
+        if alert.state == "ill" or watch is None or watch.state != "ill":
+            decided.known = False
 
 
 def _is_replaced(watch: Watch, of_type: Mapping[str, Watch], at: float) -> bool:
@@ -178,6 +253,7 @@ def _make_room(state: HealthState, newcomer: int) -> bool:
         return False
     _, event_type, source = min(small)
     del state.watches[event_type][source]
+    state.decided.pop(_named(event_type, source), None)
     return True
 
 
@@ -195,7 +271,9 @@ def _verdict(segment: str, watch: Watch, at: float) -> Verdict:
     rhythm = watch.rhythm
     ill = [illness for illness in watch.illnesses if illness.ended is None]
     state = watch.state
-    lacking = max(0.0, 4 - rhythm.weeks)
+    lacking = "its next event"
+    if watch.newest and not rhythm.waits:
+        lacking = f"{max(0.0, LEARN_WEEKS - rhythm.weeks):.1f} weeks of its rhythm"
     scores = [rhythm.score, watch.behind.score, watch.twice.score, *(s.score for s in watch.filled.values())]
     expected = Interval(estimate=rhythm.a_day, low=rhythm.a_day, high=rhythm.a_day, n=int(rhythm.hours))
     return Verdict(
@@ -210,7 +288,7 @@ def _verdict(segment: str, watch: Watch, at: float) -> Verdict:
         statistic=max(score.value for score in scores),
         threshold=ALARM if rhythm.learned else 0.0,
         n=watch.arrived,
-        missing=f"{lacking:.1f} weeks of its rhythm" if state == "learning" else "",
+        missing=lacking if state == "learning" else "",
         finding=", ".join(f"{each.symptom} {each.field}".strip() for each in ill),
         counted_out={"repeats": watch.repeated} if watch.repeated else {},
         history=[],

@@ -3,6 +3,7 @@
 Rules:
 1. What is expected is learned for each of the 168 hours of the week, over LEARN_WEEKS at least; each week that is not ill
    moves it, so that growth is followed. Single hours may hold next to nothing: expectation is added up over the silence.
+   Learning ends with an hour that has events: a history that was sent at once, and a source that died before, have no rhythm.
 2. Silent is: what came is as good as nothing (a fiftieth) against all that was expected since it began, so that chance does
    that once in exp(ALARM) hours (share.py), counted in units of the dispersion that days have shown.
 3. And it lasts: twice the longest quiet stretch ever seen, and six hours. So a public holiday beside a weekend is no
@@ -52,6 +53,11 @@ class Rhythm(Struct, array_like=True):
         return self.hours >= LEARN_WEEKS * WEEK_HOURS
 
     @property
+    def waits(self) -> bool:
+        """Whether only an hour with events is missing to learning."""
+        return self.hours == LEARN_WEEKS * WEEK_HOURS - 1
+
+    @property
     def a_day(self) -> float:
         """Events expected in a day, on average."""
         return sum(self.expected) / 7
@@ -89,4 +95,5 @@ class Rhythm(Struct, array_like=True):
             return  # an illness may be beginning: what is not there is not learned
         week = min(self.hours // WEEK_HOURS + 1, _MEMORY_WEEKS)
         self.expected[place] += (n - expected) / week
-        self.hours += 1
+        if n >= 1 or not self.waits:
+            self.hours += 1

@@ -39,7 +39,8 @@ class Illness(Struct, array_like=True):
 
 
 class Watch(Struct, array_like=True):
-    """``arrived`` and ``repeated``: events ever; ``newest``: when the last hour with one ended."""
+    """``arrived`` and ``repeated``: events ever; ``newest``: when the last hour with one ended (0: none was heard, and so there
+    is no silence to learn from)."""
 
     arrived: int = 0
     repeated: int = 0
@@ -60,6 +61,8 @@ class Watch(Struct, array_like=True):
     def hour(self, counts: Mapping[str, list[int]], began: float, ended: float) -> Iterator[Illness]:
         """Takes the hour from ``began`` to ``ended`` in. Gives the illnesses that begin or end with it."""
         seen = counts.get("seen")
+        if seen is None and not self.newest:
+            return
         arrived = 0
         if seen is not None:
             arrived = seen[ARRIVED]

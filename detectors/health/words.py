@@ -14,11 +14,19 @@ PROMISE = "False-alarm promise: at most one a year for all sources together."
 
 
 def alert_of(
-    event_type: str, source: str, watch: Watch, illness: Illness, at: float, needs: Mapping[str, Needs]
+    event_type: str,
+    source: str,
+    watch: Watch,
+    illness: Illness,
+    at: float,
+    needs: Mapping[str, Needs],
+    *,
+    forgotten: bool = False,
 ) -> DataHealthAlert:
+    """``forgotten``: the illness is over because a person has said that what was learned of the source holds no more."""
     state = "ill" if illness.ended is None else "well"
     what, means, check = (
-        _ill(event_type, source, watch, illness) if state == "ill" else _well(source, illness)
+        _ill(event_type, source, watch, illness) if state == "ill" else _well(source, illness, forgotten)
     )
     return DataHealthAlert(
         id=alert_id("data_health", event_type, source, illness.symptom, illness.field, state, illness.found),
@@ -55,7 +63,8 @@ def _ill(event_type: str, source: str, watch: Watch, illness: Illness) -> tuple[
         return (
             f"{who} has been silent since {since}; by its rhythm {watch.rhythm.missed:,.0f} events should have come.",
             "Nobody does less: what they do is not told. What depends on it is suspended, and what is missing is not counted.",
-            "Check first whether the connector runs, its token is valid, and the gateway's answers to it are 202.",
+            "Check first whether the connector runs, its token is valid, and the gateway's answers to it are 202. If it was"
+            " meant to end, say so: plumbline drift acknowledge data.health with --segment and --retake-baseline.",
         )
     if illness.symptom == "field emptied":
         share = watch.filled[field]
@@ -90,11 +99,18 @@ def _ill(event_type: str, source: str, watch: Watch, illness: Illness) -> tuple[
     )
 
 
-def _well(source: str, illness: Illness) -> tuple[str, str, str]:
+def _well(source: str, illness: Illness, forgotten: bool) -> tuple[str, str, str]:
     until = (
         f"It was ill from {day(illness.began)} to {day(illness.ended or illness.found)} ({illness.symptom}"
     )
     until += f" {illness.field})." if illness.field else ")."
+    if forgotten:
+        return (
+            f"By a person's decision, what was learned of {source} is forgotten. {until}",
+            "Signals that depend on it go on with their baselines. Observations that touch this time stay left out, those that"
+            " began in it too. If the source speaks again, it is learned anew.",
+            "",
+        )
     if illness.adopted:
         return (
             f"What has been new at {source} for four weeks is now taken as usual. {until}",

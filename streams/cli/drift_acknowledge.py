@@ -1,4 +1,5 @@
-"""plumbline drift acknowledge: a person's decision about a drift, put into the log as an event (docs/drift.md)."""
+"""plumbline drift acknowledge: a person's decision about a drift, or about an ill source, put into the log as an event
+(docs/drift.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from pathlib import Path
 import click
 from yarl import URL
 
-from detectors.catalogue import SIGNALS
+from detectors.health.tally import SIGNAL as DATA_HEALTH
+from detectors.signals.contract import ALL
 from schemas.errors import EventRefused, PlumblineError
 from schemas.event_subjects import SIGNAL_PREFIX
 from schemas.events import DriftAcknowledged, DriftAcknowledgedData, decode_event, encode_event
@@ -47,7 +49,9 @@ def _reason(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--reason", required=True, callback=_reason, help="Why; kept and shown beside the verdict.")
 @click.option("--by", help="Who decides; your login name unless given.")
 @click.option(
-    "--retake-baseline", is_flag=True, help="What is now is normal: close the drift and learn anew."
+    "--retake-baseline",
+    is_flag=True,
+    help="What is now is normal: close the drift and learn anew. A source (data.health): it was meant to end.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a baseline is given up.")
 @click.option(
@@ -72,6 +76,9 @@ def acknowledge(
 ) -> None:
     """Say that the drift of SIGNAL in a segment is known, with who and why; or take the baseline anew.
 
+    Of data.health a segment is a source, "TYPE SOURCE". With --retake-baseline what was learned of it is forgotten, its
+    illness is over, and the signals that it suspended go on.
+
     It is an event in the log, so a replay makes it again. An acknowledged drift is shown as such until it ends; the alert
     at its end comes. Ends with 0 when the event is durable, 1 when the service can't be reached or refuses it, 2 when
     there is nothing to decide.
@@ -94,19 +101,20 @@ def acknowledge(
         decode_event(line)
     except EventRefused as error:
         raise NothingToDecide(error.problem.what, remedy=error.problem.remedy) from None
+    of_source = signal == DATA_HEALTH
     if retake_baseline and not yes:
-        click.confirm(
-            f"The baseline of {signal} in {printable(verdict.segment)} is given up; until a new one is learned,"
-            " no drift is found there. Go on?",
-            abort=True,
+        given_up = (
+            f"What was learned of {printable(verdict.segment)} is forgotten; until it is learned anew, no illness"
+            if of_source
+            else f"The baseline of {signal} in {printable(verdict.segment)} is given up; until a new one is learned, no drift"
         )
+        click.confirm(f"{given_up} is found there. Go on?", abort=True)
     _put(settings, data_dir, line, url, token)
     if as_json:
         click.echo(line)
         return
-    done = "its baseline is taken anew" if retake_baseline else "the drift is acknowledged"
     click.echo(
-        f"{signal}, {printable(verdict.segment)}: {done}; plumbline drift explain shows it as soon as the event is"
+        f"{signal}, {printable(verdict.segment)}: {_DONE[of_source, retake_baseline]}; plumbline drift explain shows it as soon as the event is"
         " processed"
     )
 
@@ -120,13 +128,28 @@ def decided_at(now: float, watermark: datetime | None) -> float:
     return now if abs(now - newest) <= LIVE_S else min(now, newest)
 
 
+_DONE = {
+    (False, False): "the drift is acknowledged",
+    (False, True): "its baseline is taken anew",
+    (True, False): "the illness is acknowledged, and what it suspends stays suspended",
+    (True, True): "it is forgotten, and learned anew if it speaks",
+}
+"""(of a source, baseline retaken) -> what was done"""
+
+
 def _refuse_what_means_nothing(verdict: VerdictView, retake_baseline: bool) -> None:
-    if verdict.signal not in SIGNALS:
-        raise NothingToDecide(
-            "this is not a drift signal: its state follows from the source",
-            remedy="mend the source; the verdict follows",
-        )
-    if not retake_baseline and verdict.state not in ("drifting", "acknowledged"):
+    if verdict.signal == DATA_HEALTH:
+        if verdict.segment == ALL:
+            raise NothingToDecide(
+                "a decision about data.health is of one source",
+                remedy='name it with --segment "TYPE SOURCE", as plumbline drift list shows it',
+            )
+        if not retake_baseline and verdict.state not in ("ill", "acknowledged"):
+            raise NothingToDecide(
+                f"this source is not ill: it is {verdict.state}",
+                remedy="plumbline drift list shows what is ill; --retake-baseline says that a source was meant to end",
+            )
+    elif not retake_baseline and verdict.state not in ("drifting", "acknowledged"):
         raise NothingToDecide(
             f"nothing drifts in this segment: it is {verdict.state}",
             remedy="plumbline drift list shows what drifts; --retake-baseline makes a segment learn anew",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from detectors.signals.contract import ALL
 from streams.alert_text import alert_text
 from streams.cli.data_options import data_options
 from streams.cli.drift_chart import chart_lines
@@ -63,6 +64,11 @@ def explain(
         console.print(
             "\n[dim]plumbline drift list shows the other segments; plumbline drift acknowledge says that this is"
             " known.[/dim]"
+        )
+    if verdict.state == "ill" and verdict.segment != ALL:
+        console.print(
+            "\n[dim]plumbline drift acknowledge says that this is known; with --retake-baseline, that the source was meant"
+            " to end.[/dim]"
         )
 
 

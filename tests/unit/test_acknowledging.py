@@ -20,6 +20,7 @@ from schemas.observations import Observation
 from schemas.settings import DriftSettings
 from streams.pipeline import Pipeline
 from streams.stores.memory import MemoryStore
+from tests.unit.health_world import TRACKER, around_the_clock, hours, source
 from tests.unit.serving_world import DAY, NOW, World, icp
 
 GAP = ConversionGap.name
@@ -137,6 +138,25 @@ def test_what_does_not_exist_becomes_a_dead_letter_that_says_so(world: World) ->
     assert "plumbline drift lists" in letters[2][2]
     assert world.pipeline.ledger.dead_lettered == 2
     assert verdict(world).state == "drifting"
+
+
+def test_a_source_is_decided_about_by_the_same_event(world: World) -> None:
+    world.observe(list(hours(3, 1, source(TRACKER, around_the_clock(100)))))
+    put(
+        world,
+        [
+            decision(world, "product.event /web", signal="data.health", retake=True),
+            decision(world, "product.event /nowhere", signal="data.health", retake=True),
+            decision(world, "all", signal="data.health"),
+        ],
+    )
+    verdicts = {each.segment: each for each in world.pipeline.verdicts() if each.signal == "data.health"}
+    (made,) = verdicts["product.event /web"].decisions
+    assert (made.kind, made.by, made.state) == ("baseline_retaken", "Ann", "learning")
+    letters = [(each.topic, each.reason, each.detail) for each in world.store.dead_letters()]
+    assert [(topic, reason) for topic, reason, _ in letters] == [("observations", "bad_value")] * 2
+    assert "there is no such segment" in letters[0][2]
+    assert "is of one source" in letters[1][2]
 
 
 def test_neither_products_nor_signals_are_accounts(world: World) -> None:

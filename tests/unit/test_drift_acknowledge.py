@@ -17,6 +17,7 @@ from streams.cli.drift_acknowledge import LIVE_S, decided_at
 from streams.embedded import EmbeddedPipeline, EmbeddedService
 from streams.stores.contract import Commit, Ledger
 from streams.stores.sqlite import SqliteStore
+from tests.unit.health_world import DESK, START, TRACKER, around_the_clock, hours, source
 from tests.unit.serving_world import DAY, NOW, drifting, icp
 
 GAP = "plg.conversion_gap"
@@ -122,6 +123,66 @@ def test_what_means_nothing_is_refused_and_nothing_is_written(
     assert words in said
     assert getattr(result.exception, "exit_code", result.exit_code) == 2
     assert not list(folder.glob("log/*"))
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that has heard of a tracker that fell silent after 35 days, ten days ago."""
+    folder = tmp_path_factory.mktemp("ended")
+    tracker = source(TRACKER, around_the_clock(100), silent=lambda day, hour: day >= 35)
+    told = [encode_observation(each) for each in hours(45, 1, tracker, source(DESK, around_the_clock(100)))]
+    store = SqliteStore(folder / "plumbline.db")
+    claim = store.claim("accounts", 0)
+    store.commit(claim, Commit(observations=told, watermark=START + 45 * DAY + 1, ledger=Ledger()))
+    store.close()
+    drain(folder)
+    return folder / "plumbline.db"
+
+
+def test_a_source_was_meant_to_end(ended: Path, tmp_path: Path) -> None:
+    (tmp_path / "plumbline.db").write_bytes(ended.read_bytes())
+    about = ("acknowledge", "data.health", "--segment", "product.event /web", "--reason", "Switched off")
+
+    def state(signal: str = "data.health", segment: str = "product.event /web") -> tuple[str, list[str]]:
+        said = run(tmp_path, "explain", signal, "--segment", segment, "--json")
+        found = json.loads(said.output)["verdict"]
+        return found["state"], [made["kind"] for made in found["decisions"]]
+
+    assert state() == ("ill", [])
+    assert "was meant to end" in " ".join(
+        run(tmp_path, "explain", "data.health", "--segment", "product.event /web").output.split()
+    )
+    result = run(tmp_path, *about)
+    assert "what it suspends stays suspended" in result.output
+    drain(tmp_path)
+    assert state() == ("acknowledged", ["acknowledged"])
+    assert state("plg.adoption_breadth", "all")[0] == "suspended"
+    result = run(tmp_path, *about, "--retake-baseline", input="y\n")
+    assert "What was learned of product.event /web is forgotten" in result.output
+    assert "learned anew if it speaks" in result.output
+    drain(tmp_path)
+    assert state() == ("learning", ["baseline_retaken", "acknowledged"])
+    assert state("plg.adoption_breadth", "all")[0] == "learning"
+    assert "its next event" in run(tmp_path, "list").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--segment", "support.ticket /desk"), "this source is not ill: it is watching"),
+        (("--segment", "support.ticket /nowhere"), "support.ticket /desk"),
+        (("--retake-baseline", "--yes"), "is of one source"),
+        ((), "is of one source"),
+    ],
+)
+def test_what_means_nothing_of_a_source_is_refused(
+    ended: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "plumbline.db").write_bytes(ended.read_bytes())
+    result = run(tmp_path, "acknowledge", "data.health", "--reason", REASON, *arguments)
+    assert words in f"{result.output} {result.exception}"
+    assert getattr(result.exception, "exit_code", result.exit_code) == 2
+    assert not list(tmp_path.glob("log/*"))
 
 
 async def test_while_the_service_runs_it_gets_the_event_over_http(folder: Path) -> None:

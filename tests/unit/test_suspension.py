@@ -14,7 +14,7 @@ from detectors.drift import DriftStage, all_verdicts
 from detectors.effects import Effects
 from detectors.health.fields import BUCKETS
 from detectors.health.needs import needs_of
-from detectors.signals.contract import BASELINE_RETAKEN, Verdict
+from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN, Verdict
 from detectors.signals.plg_adoption_breadth import AdoptionBreadth
 from detectors.signals.plg_conversion_gap import ConversionGap
 from schemas.alerts import Alert, DataHealthAlert, DriftAlert, decode_alert
@@ -112,6 +112,55 @@ def test_an_outage_suspends_and_is_no_drift() -> None:
     assert not [alert for alert in alerts if isinstance(alert, DriftAlert)]
     assert [alert.state for alert in alerts if isinstance(alert, DataHealthAlert)] == ["ill", "well"]
     assert whole(pipeline).state == "watching"
+
+
+def retired(measure: str = BASELINE_RETAKEN) -> list[Observation]:
+    """The outage, and what a person says of it after three weeks: the CRM was switched off on purpose. It says nothing more."""
+    at = START + (DIES + 20) * DAY + HOUR / 2
+    made = Observation(
+        signal="data.health",
+        measure=measure,
+        at=at,
+        began=at,
+        value=1.0,
+        account="",
+        known=at,
+        segments={"segment": "crm.stage_changed /crm", "by": "Ann"},
+        phrases=["We have no CRM any more"],
+    )
+    told = [each for each in outage() if each.segments.get("source") != "/crm" or each.at < made.at]
+    return sorted([*told, made], key=lambda each: each.at)
+
+
+def test_what_a_retired_source_suspended_goes_on_and_nothing_is_learned_anew() -> None:
+    told = retired()
+    until = next(place for place, each in enumerate(told) if each.measure == BASELINE_RETAKEN)
+    before = whole(piped(told[:until], 10_000)[0])
+    after = whole(piped(told[: until + 1], 10_000)[0])
+    assert (before.state, after.state, after.suspended) == ("suspended", "watching", "")
+    assert (after.before, after.n, after.counted_out) == (before.before, before.n, before.counted_out)
+    pipeline, alerts = piped(told, 10_000)
+    last = whole(pipeline)
+    assert last.before == before.before
+    assert last.n > after.n
+    assert last.counted_out["data_health"] > after.counted_out["data_health"], "what began in it stays out"
+    assert [alert.state for alert in alerts if isinstance(alert, DataHealthAlert)] == ["ill", "well"]
+
+
+def test_an_acknowledged_source_still_suspends() -> None:
+    pipeline, alerts = piped(retired(ACKNOWLEDGED), 10_000)
+    assert whole(pipeline).suspended == "crm.stage_changed: silent"
+    states = {each.segment: each.state for each in pipeline.verdicts() if each.signal == "data.health"}
+    assert states["crm.stage_changed /crm"] == states["all"] == "acknowledged"
+    assert [alert.state for alert in alerts if isinstance(alert, DataHealthAlert)] == ["ill"]
+
+
+@pytest.mark.parametrize("batch", [311, 5000])
+def test_batches_change_nothing_with_a_decision_among_them(batch: int) -> None:
+    one, alerts = piped(retired(), 1_000_000)
+    other, again = piped(retired(), batch)
+    assert sorted(alerts, key=lambda alert: alert.id) == sorted(again, key=lambda alert: alert.id)
+    assert one.verdicts() == other.verdicts()
 
 
 @pytest.mark.parametrize("batch", [317, 5000])
