@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,7 +34,11 @@ PAGE = (ROOT / "docs" / "olist.md").read_text(encoding="utf-8")
 DETECTION = (ROOT / "docs" / "detection.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
 SHOWN = dict(re.findall(r"^```text title=(\S+)\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE))
-OTHER_SIGNAL = re.compile(r"(learning|watching|drifting|resolved) (?!plg\.conversion_gap )[a-z]+\.[a-z_]+ ")
+WRITTEN = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
+"""what ``--json`` says of all: as the files are, and with the decisions"""
+OTHER_SIGNAL = re.compile(
+    r"(learning|watching|drifting|resolved|suspended|ill) (?!plg\.conversion_gap )[a-z]+\.[a-z_]+ "
+)
 SPEED = re.compile(r"in [\d.]+ s \([\d,]+ k/s\)")
 
 pytestmark = pytest.mark.skipif(
@@ -82,20 +87,79 @@ def lines(text: str) -> list[str]:
 
 
 def test_the_commands_print_what_stands_below_them(said: list[list[str]]) -> None:
-    assert list(SHOWN) == ["import", "replay"]
+    assert list(SHOWN) == ["import", "replay", "ended"]
     assert said == [lines(SHOWN["import"]), lines(SHOWN["replay"])]
 
 
 def test_what_is_counted_in_and_out_is_what_json_says(folder: Path, said: list[list[str]]) -> None:
-    report = msgspec.json.decode(run(COMMANDS[1].strip() + " --json", folder))
-    whole = next(
-        row for row in report["drift"] if (row["signal"], row["segment"]) == (ConversionGap.name, ALL)
-    )
-    (written,) = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert msgspec.json.decode(written) == {"n": whole["n"], "counted_out": whole["counted_out"]}
-    assert whole["n"] + sum(whole["counted_out"].values()) == report["accounts"] == 8000
+    report = msgspec.json.decode(run(COMMANDS[1].strip() + " --json -o alerts.jsonl", folder))
+    whole = whole_of(report)
+    assert msgspec.json.decode(WRITTEN[0]) == {"n": whole["n"], "counted_out": whole["counted_out"]}
     assert report["ledger"]["received"] == report["ledger"]["applied"] == 17_684
     assert f"{whole['baseline']['n']:,} of\nthem" in PAGE
+    told = [msgspec.json.decode(line) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
+    ill = [alert for alert in told if alert["kind"] == "data_health"]
+    assert {(alert["type"], alert["symptom"]) for alert in ill} == {
+        ("account.profile", "silent"),
+        ("product.event", "silent"),
+    }
+    assert {(alert["since"], alert["at"][:10]) for alert in ill} == {("2018-05-31T04:00:00Z", "2018-06-24")}
+
+
+@pytest.mark.parametrize("by_horizon", [60], indirect=True)
+def test_what_the_silence_touched_adds_up_to_all_leads(
+    by_horizon: tuple[int, list[Observation]], said: list[list[str]]
+) -> None:
+    _, observations = by_horizon
+    began, found = (datetime(2018, *day, tzinfo=UTC).timestamp() for day in ((5, 31, 4), (6, 24, 8)))
+    left_out = Counter(each.measure for each in observations if each.at >= began and each.known >= found)
+    counted = msgspec.json.decode(WRITTEN[0])
+    kept = counted.pop("n") + sum(counted["counted_out"].values()) - counted["counted_out"]["data_health"]
+    matured = left_out["paid_given_activated"] + left_out["sales_led"]
+    sign_ups, won = left_out["activated_given_signed_up"], left_out["conversion_seen"]
+    assert sum(left_out.values()) == counted["counted_out"]["data_health"]
+    assert kept + matured == 8000
+    assert (
+        f"{matured:,} leads that became mature later, {sign_ups} sign-ups that\ndid, and {won} wins." in PAGE
+    )
+
+
+def test_a_list_that_was_meant_to_end_leaves_the_signal_alone(folder: Path, said: list[list[str]]) -> None:
+    command = with_decisions(folder)
+    assert lines(run(command, folder))[-10:] == lines(SHOWN["ended"])
+    report = msgspec.json.decode(run(command + " --json", folder))
+    whole = whole_of(report)
+    assert msgspec.json.decode(WRITTEN[1]) == {"n": whole["n"], "counted_out": whole["counted_out"]}
+    assert whole["n"] + sum(whole["counted_out"].values()) == report["accounts"] == 8000
+    assert "data_health" not in report["alerts"]["by_kind"]
+    assert not {row["state"] for row in report["drift"]} & {"suspended", "ill"}
+    assert report["ledger"]["applied"] == 17_686
+
+
+def test_said_after_the_finding_it_ends_the_suspension_only(folder: Path, said: list[list[str]]) -> None:
+    report = msgspec.json.decode(run(with_decisions(folder, "2018-06-25T04:00:00Z") + " --json", folder))
+    whole = whole_of(report)
+    assert msgspec.json.decode(WRITTEN[0]) == {"n": whole["n"], "counted_out": whole["counted_out"]}
+    assert whole["state"] == "watching"
+    assert report["alerts"]["by_kind"]["data_health"] == 4
+
+
+def with_decisions(folder: Path, at: str = "2018-06-01T04:00:00Z") -> str:
+    """The command that replays the history with the page's two decisions in it, made at ``at``."""
+    (ended,) = re.findall(r"```jsonl\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert ended.count("2018-06-01T04:00:00Z") == 2
+    decisions = ended.replace("2018-06-01T04:00:00Z", at).splitlines()
+    events = [*(folder / "olist.jsonl").read_text().splitlines(), *decisions]
+    events.sort(key=lambda line: str(msgspec.json.decode(line)["time"]))
+    (folder / "ended.jsonl").write_text("\n".join(events) + "\n")
+    return COMMANDS[1].strip().replace("olist.jsonl", "ended.jsonl")
+
+
+def whole_of(report: dict[str, Any]) -> dict[str, Any]:
+    """The verdict of the signal for all."""
+    return next(
+        row for row in report["drift"] if (row["signal"], row["segment"]) == (ConversionGap.name, ALL)
+    )
 
 
 def rows_of(table_head: str) -> list[list[str]]:
