@@ -187,7 +187,7 @@ async def _run(lines: list[bytes], kafka: Kafka, store: RedisStore) -> tuple[Led
         for number in range(PARTITIONS)
     ]
     topic = kafka.prefix + "observations"
-    drift = DriftIntake(store, DriftStage(known), topic, 0, PARTITIONS)
+    drift = DriftIntake(store, DriftStage(known, load_icps([ICP])), topic, 0, PARTITIONS)
     relay = Relay(
         store,
         {"bootstrap_servers": kafka.bootstrap},

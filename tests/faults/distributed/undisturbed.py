@@ -126,6 +126,6 @@ def _drift(store: RedisStore, partitions: int) -> int:
                 Sent(source=number, sequence=sequence, known=known, sent=0.0, observation=msgspec.Raw(body))
             )
     sent.sort(key=lambda each: (each.known, each.source, each.sequence))
-    processor = Processor(store, DriftStage(signals(SETTINGS.drift)), decode_sent)
+    processor = Processor(store, DriftStage(signals(SETTINGS.drift), load_icps([ICP])), decode_sent)
     processor.process("observations", [(number, encode_message(each)) for number, each in enumerate(sent)])
     return len(sent)
