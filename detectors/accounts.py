@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from detectors.account_alerts import activation_missed, blocker_ended
+from detectors.account_listings import listings
 from detectors.account_looks import Moved, look, may_matter, plan_look, standing_of
 from detectors.account_signals import Facts, Output
 from detectors.account_state import (
@@ -30,7 +31,7 @@ from detectors.account_state import (
 from detectors.acknowledging import hand_on, refuse_unknown_signal
 from detectors.acquisition import remember_statement, source_at_sign_up
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
-from detectors.effects import Effects, Listing
+from detectors.effects import Effects
 from detectors.health.fields import looked_at
 from detectors.health.needs import needs_of
 from detectors.health.tally import (
@@ -43,9 +44,8 @@ from detectors.health.tally import (
     encode_tally,
     tell,
 )
-from detectors.scoring import CompiledVariant, decide, total_of
+from detectors.scoring import CompiledVariant, decide
 from detectors.signals.contract import AccountFacts, AccountOutput, Milestone, Signal
-from detectors.triggers import bound
 from schemas.event_subjects import OWNERS, PRODUCT_PREFIX
 from schemas.events import AccountProfile, DriftAcknowledged, Envelope, Event, ProductEvent, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
@@ -143,21 +143,8 @@ class AccountStage:
         return True
 
     def finish(self, effects: Effects) -> None:
-        """At the end of a batch: finds the new places in the lists, once for each account and variant that moved."""
-        for (name, account), moved in effects.moved.items():
-            state, at = moved.state, moved.at
-            variant = self.in_force(at).by_name.get(name)
-            if variant is None:
-                continue
-            attributes = present(state) if moved.fit_changed or variant.gated else {}
-            parts = variant.trigger_parts(state, attributes, at)
-            fit = None
-            if moved.fit_changed:
-                judged = variant.fit.judge(attributes)
-                fit = judged.score if judged.out is None else -1.0
-            effects.listings.append(
-                Listing(name, account, fit, total_of(parts), at, bound(parts), variant.envelope_s)
-            )
+        """At the end of a batch: finds the new places in the lists."""
+        effects.listings += listings(effects.moved, self.in_force)
 
     def due(self, state: AccountState | Tally) -> float | None:
         """When the account's earliest timer is due (Unix seconds), or None."""

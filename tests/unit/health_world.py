@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from detectors.health.data_health import DataHealth, HealthState
 from detectors.health.fields import BUCKETS, SKETCH_BITS
 from detectors.health.tally import HOUR_MEASURE, SIGNAL, TICK_MEASURE
+from schemas.alerts import DataHealthAlert
 from schemas.duration import DAY, HOUR
 from schemas.observations import Observation
 
@@ -96,3 +98,21 @@ def copies(draw: np.random.Generator, n: int, times: int) -> dict[str, list[int]
     """``n`` events that tell of n / times different things."""
     bits = draw.integers(0, SKETCH_BITS, max(1, n // times))
     return {"named": [n], "bits": sorted({int(each) for each in bits})}
+
+
+NEEDS = {
+    "slg.hedged_language": {"crm.stage_changed": frozenset({"note", "owner_id"})},
+    "plg.adoption_breadth": {"product.event": frozenset({"feature"})},
+    "plg.ticket_comprehension": {"support.ticket": frozenset({"category"})},
+}
+HEALTH = DataHealth(NEEDS)
+CHANGE = 120
+
+
+def heard(observations: Iterable[Observation]) -> tuple[HealthState, list[DataHealthAlert]]:
+    state = HEALTH.new_state()
+    return state, [alert for each in observations for alert in HEALTH.step(state, each)]
+
+
+def day_of(alert: DataHealthAlert) -> float:
+    return (alert.at.timestamp() - START) / DAY
