@@ -41,6 +41,7 @@ _TOGETHER = {
 """Files that share what is dear to start."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """When several processes share the tests (`make test`), a file's tests stay together: they share its fixtures."""
     for item in items:
