@@ -49,7 +49,7 @@ run: $(INSTALLED_RUN)
 
 # pytest comes last, so that its closing line is the last thing to read.
 test: $(INSTALLED_TEST) services lint typecheck
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 services:
 	@setup/services

@@ -1,7 +1,7 @@
 """A real Docker daemon for the tests that need containers, with the images that the project names.
 
 Two ways to get it, chosen by PLUMBLINE_TEST_DOCKER:
-- `own` (the default): a daemon is started for the test run, and stand-ins for the public images are built in it from
+- `own` (the default): a daemon is started for the tests of a file, and stand-ins for the public images are built in it from
   Debian's packages (setup/stand-ins). Needs root. For machines that can pull no image, CI's among them.
 - `here`: the daemon that DOCKER_HOST names, or this machine's; it pulls the public images itself.
 
@@ -175,9 +175,10 @@ def _await_answer(process: subprocess.Popen[bytes], docker: Docker, output: Path
             return
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def docker() -> Iterator[Docker]:
-    """A Docker daemon for the whole test run."""
+    """A Docker daemon for the tests of a file. Its images are kept, so there is one at a time: where several processes share
+    the tests, another file's waits."""
     chosen = os.environ.get("PLUMBLINE_TEST_DOCKER", "own")
     if chosen == "own":
         with _own_daemon() as daemon:
