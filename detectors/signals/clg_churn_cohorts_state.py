@@ -25,7 +25,7 @@ PRIOR_EVENTS = 0.5
 """How many events of the whole's hazard a tenure's own is shrunk by: few, for new customers do leave more often."""
 SEEN_EXPECTED = 12.0
 """A tenure is known once so many events were to be expected in it by the whole's hazard. With fewer its own hazard is a
-guess: half of the scenarios' drifts were then lost in what was taken for normal."""
+guess, and drift can be lost in what is taken for normal."""
 
 
 class Part(Struct, array_like=True):
