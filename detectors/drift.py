@@ -183,7 +183,8 @@ class DriftStage:
         observation: Observation,
         effects: Effects,
     ) -> bool:
-        """Tells the signal of an illness that is over, and lets it learn anew where a changed source has become the usual one. Returns whether the observation is left out."""
+        """Tells the signal of an illness that is over, and lets it learn anew where a changed source has become the usual one.
+        Returns whether the observation is left out."""
         over = over_until(facts)
         if over > state.interrupted:
             state.interrupted = over
