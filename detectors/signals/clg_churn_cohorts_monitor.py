@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.cohort_excess import Acquired, CohortExcess, ExcessWeek
@@ -28,7 +29,6 @@ from detectors.signals.clg_churn_cohorts_judging import Judged, judge
 from detectors.signals.clg_churn_cohorts_state import (
     TENURES,
     ChurnEpisode,
-    ChurnRecovery,
     ChurnState,
     ChurnWatch,
     ChurnWeek,
@@ -39,9 +39,10 @@ from detectors.signals.clg_churn_cohorts_state import (
     ratio,
     tenure_of,
 )
-from detectors.signals.contract import Point, VerdictState
-from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.rate_state import Unsteady
+from detectors.signals.verdict_life import StretchLife, lacking
+from detectors.signals.verdict_life_state import Recovery
 from detectors.signals.weeks import total, week_of, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
@@ -59,12 +60,13 @@ SURE = 2.0
 """Log likelihood ratio by which it must have turned out whether all others leave more often as well, or don't."""
 
 
-class ChurnMonitor:
+class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
     """A ChurnState at work."""
 
+    awaits = "a stretch in which churn holds"
+
     def __init__(self, promise: Promise, stored: ChurnState | None = None) -> None:
-        self._promise = promise
-        self.stored = stored if stored is not None else ChurnState()
+        super().__init__(promise, stored if stored is not None else ChurnState())
 
     def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
         """``value`` 1 where the customer left in the month that ended at ``at``, ``exposure`` the days at risk in it,
@@ -81,7 +83,7 @@ class ChurnMonitor:
         if state.watch is None:
             return self._learn(observation, week, elite, late, may_freeze)
         if first_of_week:
-            state.watch.high = bound(state.watch.baseline, state.watch.late)
+            self._renew_bound(state.watch)
             self._look(state.watch)
         begin = (at - MONTH - observation.began) / DAY
         judged = judge(
@@ -94,53 +96,17 @@ class ChurnMonitor:
         return 1.0 if left_late and self.stored.watch is not None else 0.0
 
     @property
-    def phase(self) -> VerdictState:
-        state = self.stored
-        if state.watch is None:
-            return "learning"
-        if state.drift is not None:
-            return "drifting"
-        return "resolved" if state.recovery is not None else "watching"
-
-    @property
-    def episode(self) -> int:
-        return self.stored.episode
-
-    @property
     def finding(self) -> str:
         return "uniform" if self.stored.uniform is not None else ""
 
     @property
-    def n(self) -> int:
-        return self.stored.n
-
-    @property
-    def newest(self) -> float:
-        return self.stored.newest
-
-    @property
     def statistic(self) -> float:
+        """As of the newest customer who left late, or of the week's beginning."""
         return self.stored.statistic
 
     @property
     def threshold(self) -> float:
         return self._promise.threshold(1.0) if self.stored.watch is not None else 0.0
-
-    @property
-    def since(self) -> float | None:
-        """Who was acquired since then leaves more often; of a resolved one, when it ended."""
-        state = self.stored
-        if state.drift is not None:
-            return state.drift.dated.since
-        return state.recovery.since if state.recovery is not None else None
-
-    @property
-    def since_margin_days(self) -> float | None:
-        drift = self.stored.drift
-        if drift is None:
-            return None
-        dated = drift.dated
-        return (max(dated.since - dated.earliest, dated.latest - dated.since) + WEEK / 2) / DAY
 
     @property
     def before(self) -> Interval | None:
@@ -175,51 +141,21 @@ class ChurnMonitor:
         return ratio(sum(week.elite_observed for week in weeks), sum(week.elite_expected for week in weeks))
 
     @property
-    def mix_share(self) -> float | None:
-        """Tenure is what is standardised; nothing else is to be split."""
-        return None
-
-    @property
-    def history(self) -> list[Point]:
-        return [Point(week.start, week.n, float(week.ones), week.statistic) for week in self.stored.weeks]
-
-    @property
-    def has_enough(self) -> bool:
-        return not self._lacks
-
-    @property
-    def missing(self) -> str:
-        if self.stored.watch is not None:
-            return ""
-        return ", ".join(self._lacks) or "a stretch in which churn holds"
-
-    @property
     def _lacks(self) -> list[str]:
-        (n, events), days, promise = self._learned, self._learned_days, self._promise
-        wanted = (
+        (n, events), promise = self._learned, self._promise
+        return lacking(
             (n, promise.min_baseline, "observations"),
-            (days, max(promise.min_baseline_days, LEAST_DAYS), "days"),
+            (self._learned_days, max(promise.min_baseline_days, LEAST_DAYS), "days"),
             (events, FEWEST_EVENTS, "customers who left"),
         )
-        return [f"{int(has)} of {needed:g} {what}" for has, needed, what in wanted if has < needed]
 
     def relearn(self) -> None:
-        kept = self.stored
-        self.stored = ChurnState(
-            n=kept.n,
-            newest=kept.newest,
-            # From a Monday on, so that no week of the new stretch holds what was there before.
-            learn_from=week_start(kept.newest) + WEEK,
-            weeks=[ChurnWeek(week.start, week.n, week.ones, week.statistic) for week in kept.weeks],
-            episode=kept.episode,
-        )
+        kept = self.stored.weeks
+        self._learn_anew([ChurnWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
 
-    def absorb(self, other: ChurnMonitor) -> None:
+    def absorb(self, other: Self) -> None:
+        super().absorb(other)
         state, more = self.stored, other.stored
-        state.n += more.n
-        state.newest = max(state.newest, more.newest)
-        if more.learn_from is not None:
-            state.learn_from = min(state.learn_from or more.learn_from, more.learn_from)
         for theirs in more.weeks:
             week = week_of(state.weeks, theirs.start, new_week)
             if week is not None:
@@ -246,13 +182,7 @@ class ChurnMonitor:
 
     @property
     def _learned(self) -> tuple[int, int]:
-        since = self.stored.learn_from
-        return total(self.stored.weeks, week_start(since)) if since is not None else (0, 0)
-
-    @property
-    def _learned_days(self) -> float:
-        state = self.stored
-        return max(state.newest - state.learn_from, 0.0) / DAY if state.learn_from is not None else 0.0
+        return total(self._stretch, 0.0)
 
     def _learn(
         self, observation: Observation, week: ChurnWeek, elite: bool, late: bool, may_freeze: bool
@@ -270,13 +200,13 @@ class ChurnMonitor:
             add(parts, tenure_of(begin + observation.exposure), 0.0, 1.0)
         if not (may_freeze and self.has_enough):
             return NOTHING
-        stretch = [each for each in state.weeks if each.start >= week_start(state.learn_from)]
+        stretch = self._stretch
         parted = split(stretch)
         if parted is not None:
             return self._drop_older(stretch, parted.first, risen=parted.newer == "lower")
         baseline = freeze(stretch, state.learn_from, state.newest)
         state.watch = ChurnWatch(baseline, 1.0, CohortExcess().new_state(), [0.0] * TENURES, {})
-        state.watch.high = bound(baseline, state.watch.late)
+        self._renew_bound(state.watch)
         for each in state.weeks:
             each.others, each.elite = {}, {}
         return (Change("frozen"),)
@@ -305,13 +235,11 @@ class ChurnMonitor:
             for tenure, each in judged.expected:
                 watch.late[tenure] += each
             may_start = observation.segments.get("era", "") != LATER
-            detector = CohortExcess(high=watch.high, dispersion=watch.baseline.dispersion)
             acquired = Acquired(observation.began, observed, expected, may_start)
-            detector.update(watch.detection, acquired, observation.at)
+            self._for(watch).update(watch.detection, acquired, observation.at)
             if state.drift is not None and observation.began >= state.drift.dated.since:
                 return self._await_end(watch, state.drift, observed, expected, observation.at)
-        if state.recovery is not None and observation.at - state.recovery.at > RESOLVED_DAYS * DAY:
-            state.recovery = None
+        self._forget_recovery(observation.at)
         if not observed:
             return NOTHING
         # Only who leaves speaks for it; in between the statistic falls.
@@ -319,9 +247,15 @@ class ChurnMonitor:
         week.statistic = state.statistic
         return self._find(watch) if state.drift is None else NOTHING
 
+    def _renew_bound(self, watch: ChurnWatch) -> None:
+        watch.high = bound(watch.baseline, watch.late)
+        self._detector = None
+
+    def _detector_for(self, watch: ChurnWatch) -> CohortExcess:
+        return CohortExcess(high=watch.high, dispersion=watch.baseline.dispersion)
+
     def _look(self, watch: ChurnWatch) -> None:
-        detector = CohortExcess(high=watch.high, dispersion=watch.baseline.dispersion)
-        self.stored.statistic = detector.statistic(watch.detection)
+        self.stored.statistic = self._for(watch).statistic(watch.detection)
 
     def _since(self, watch: ChurnWatch, since: float) -> tuple[float, float]:
         """Observed and expected events of those acquired since then."""
@@ -348,11 +282,10 @@ class ChurnMonitor:
             state.uniform = risen
             state.episode += 1
             return (Change("noticed", "uniform", ratio(observed, expected)),)
-        state.drift = ChurnEpisode(dated, found, ExpectedState([]))
-        state.drift.recovery = _recovery(state.drift).new_state()
-        state.uniform, state.recovery = None, None
-        state.episode += 1
-        return (Change("drifting"),)
+        state.uniform = None
+        drift = ChurnEpisode(dated, found, ExpectedState([]))
+        drift.recovery = _recovery(drift).new_state()
+        return self._begin_drift(drift)
 
     def _risen_since(self, otherwise: float) -> float:
         """When those acquired late began to leave more often, by the calendar."""
@@ -389,10 +322,9 @@ class ChurnMonitor:
         wanted = watch.high * sum(week.late_expected for week in told)
         if sum(week.late_observed for week in told) > wanted:
             return NOTHING
-        state.drift, state.recovery = None, ChurnRecovery(at, since)
-        watch.detection = CohortExcess().new_state()
+        ended = self._end_drift(watch, Recovery(at, since))
         self._look(watch)
-        return (Change("resolved"),)
+        return ended
 
 
 def _recovery(drift: ChurnEpisode) -> ExpectedEvents:

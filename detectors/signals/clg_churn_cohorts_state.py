@@ -14,7 +14,7 @@ from scipy.special import gammaincinv
 
 from detectors.sequential.cohort_excess import ExcessState
 from detectors.sequential.expected_events import ExpectedState
-from detectors.signals.dating import Dated
+from detectors.signals.verdict_life_state import DatedDrift, Recovery, StretchLifeState
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 
@@ -76,33 +76,17 @@ class ChurnWatch(Struct, array_like=True):
     unseen: dict[int, Part]
 
 
-class ChurnEpisode(Struct, array_like=True):
+class ChurnEpisode(DatedDrift, array_like=True):
     """``ratio``: observed over expected events of those acquired since, when it was found."""
 
-    dated: Dated
     ratio: float
     recovery: ExpectedState
 
 
-class ChurnRecovery(Struct, array_like=True):
-    """When the end was noticed, and when it was (Unix seconds)."""
-
-    at: float
-    since: float
-
-
-class ChurnState(Struct, kw_only=True):
-    n: int = 0
-    newest: float = 0.0
-    learn_from: float | None = None
-    weeks: list[ChurnWeek] = field(default_factory=list)
-    watch: ChurnWatch | None = None
+class ChurnState(StretchLifeState[ChurnWeek, ChurnWatch, ChurnEpisode, Recovery], kw_only=True):
     statistic: float = 0.0
-    drift: ChurnEpisode | None = None
     uniform: float | None = None
     """since when (Unix seconds) churn has risen everywhere, while it is held to have"""
-    recovery: ChurnRecovery | None = None
-    episode: int = 0
 
 
 def new_week(start: float) -> ChurnWeek:

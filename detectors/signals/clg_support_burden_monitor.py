@@ -17,8 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import msgspec
-
 from detectors.sequential.bernoulli_mixture import MixtureState
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.dispersion import dispersion
@@ -71,17 +69,13 @@ class SupportMonitor(RateMonitor):
         return super().take(observation, may_freeze=may_freeze)
 
     @property
-    def has_enough(self) -> bool:
-        """Longer than it must, for at most LONGEST_DAYS: a bound that is far below the estimate costs weeks later."""
-        ones = self._learned[1]
-        return super().has_enough and (ones >= WANTED_ONES or self._learned_days >= LONGEST_DAYS)
-
-    @property
-    def missing(self) -> str:
-        told = super().missing
-        if self.stored.watch is None and super().has_enough and not self.has_enough:
-            return f"{self._learned[1]} of {WANTED_ONES} tickets of the elite, or {int(self._learned_days)} of {LONGEST_DAYS:g} days"
-        return told
+    def _lacks(self) -> list[str]:
+        """Learns longer than it must, for at most LONGEST_DAYS: a bound that is far below the estimate costs weeks later."""
+        ones, days = self._learned[1], self._learned_days
+        lacks = super()._lacks
+        if lacks or ones >= WANTED_ONES or days >= LONGEST_DAYS:
+            return lacks
+        return [f"{ones} of {WANTED_ONES} tickets of the elite, or {int(days)} of {LONGEST_DAYS:g} days"]
 
     @property
     def before(self) -> Interval | None:
@@ -104,10 +98,6 @@ class SupportMonitor(RateMonitor):
         """Since the drift began or ended, else over the last weeks."""
         since = self.since
         return sums_since(self.stored.weeks, self._recent if since is None else since)
-
-    def relearn(self) -> None:
-        super().relearn()
-        self.stored = SupportState(**msgspec.structs.asdict(self.stored) | {"ratio": None})
 
     def _as_ratio(self, share: Interval, sums: Sums) -> Interval | None:
         """A share of tickets where ``sums`` expect another, as a rate ratio."""
@@ -169,7 +159,7 @@ class SupportMonitor(RateMonitor):
             detection=ExposureState([]),
             plain=MixtureState([]),
         )
-        state.watch.detection = self._for_drift(state.watch).new_state()
+        state.watch.detection = self._new_detection(state.watch)
         state.watch.plain = self._for_plain(state.watch).new_state()
 
 

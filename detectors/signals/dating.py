@@ -25,6 +25,7 @@ from detectors.sequential.binomial_interval import interval, log_likelihood
 from detectors.sequential.contract import ChangeEstimate
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
+from schemas.duration import DAY, WEEK
 
 CREDIBLE = 0.95
 
@@ -37,6 +38,11 @@ class Dated(Struct, array_like=True, frozen=True):
     latest: float
     n: int
     ones: int
+
+    @property
+    def margin_days(self) -> float:
+        """Half a week at least: that is how finely the weeks date."""
+        return (max(self.since - self.earliest, self.latest - self.since) + WEEK / 2) / DAY
 
 
 def date_fall(n: int, ones: int, weeks: Sequence[Week], restart: ChangeEstimate) -> Dated:

@@ -1,6 +1,6 @@
 """Watches one share in one segment, rising or falling, standardised by strata: a shift between strata is mix, not drift.
 
-The one to read before writing a monitor (rules: monitor.py). Its own:
+The one to read before writing a monitor (rules: monitor.py, verdict_life.py). Its own:
 1. Learning takes one stretch that is homogeneous and precise enough (baseline.py), and freezes the share of each stratum
    in it (strata.py). From then on each observation is judged against its own stratum's share; newcomers are not yet.
 2. The detector is the e-detector for odds against known shares (sequential/exposure_mixture.py), with the baseline's
@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureState
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.contract import threshold
 from detectors.sequential.exposure_mixture import Exposed, ExposureMixture, ExposureState
 from detectors.signals.baseline import BOUND_LEVEL
-from detectors.signals.contract import Point, VerdictState
 from detectors.signals.dating import Dated, share_since
-from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.rate_baseline import bounds, freeze, precise, split
 from detectors.signals.rate_dating import date_change
 from detectors.signals.rate_state import (
@@ -39,9 +39,10 @@ from detectors.signals.rate_state import (
     sums_since,
 )
 from detectors.signals.strata import meet, number_of, whole_share
+from detectors.signals.verdict_life import StretchLife, lacking
 from detectors.signals.weeks import flow_per_day, total, week_of, week_start
 from schemas.alerts import Interval
-from schemas.duration import DAY, WEEK
+from schemas.duration import WEEK
 from schemas.observations import Observation
 
 RECENT_WEEKS = 8
@@ -49,15 +50,14 @@ MOSTLY = 2 / 3
 """A part of the change from which on it is the cause."""
 
 
-class RateMonitor:
+class RateMonitor(StretchLife[RateState, ExposureMixture]):
     """A RateState at work. ``way``: in which direction the share drifts; the other one never alarms."""
 
+    awaits = "a stretch in which the share holds"
+
     def __init__(self, promise: Promise, way: Way, stored: RateState | None = None) -> None:
-        self._promise = promise
+        super().__init__(promise, stored if stored is not None else RateState())
         self._way: Way = way
-        self.stored = stored if stored is not None else RateState()
-        # Detectors hold parameters only: they follow from the state and are never stored.
-        self._detector: ExposureMixture | None = None
         self._plain: BernoulliMixture | None = None
         self._recovery: ExposureMixture | None = None
 
@@ -85,15 +85,14 @@ class RateMonitor:
             meet(state.strata, number, ones, whole_share(watch.baseline.n, watch.baseline.ones))
             return self._find_mix(watch, observation.at)
         judged = Exposed(ones, share)
-        self._for_drift(watch).update(watch.detection, judged, began)
+        self._for(watch).update(watch.detection, judged, began)
         week.judged += 1
         week.judged_ones += ones
         week.expected += share
         week.statistic = self.statistic
         if state.drift is not None:
             return self._await_end(watch, state.drift, judged, observation)
-        if state.recovery is not None and observation.at - state.recovery.at > RESOLVED_DAYS * DAY:
-            state.recovery = None
+        self._forget_recovery(observation.at)
         if week.statistic >= watch.threshold:
             return self._begin(watch, began)
         return self._find_mix(watch, observation.at)
@@ -109,52 +108,8 @@ class RateMonitor:
         return -math.log(share if self._way == "rise" else 1 - share)
 
     @property
-    def phase(self) -> VerdictState:
-        state = self.stored
-        if state.watch is None:
-            return "learning"
-        if state.drift is not None:
-            return "drifting"
-        return "watching" if state.recovery is None else "resolved"
-
-    @property
-    def episode(self) -> int:
-        return self.stored.episode
-
-    @property
     def finding(self) -> str:
         return "mix" if self.stored.mix_told is not None and self.stored.drift is None else ""
-
-    @property
-    def n(self) -> int:
-        return self.stored.n
-
-    @property
-    def newest(self) -> float:
-        return self.stored.newest
-
-    @property
-    def statistic(self) -> float:
-        watch = self.stored.watch
-        return self._for_drift(watch).statistic(watch.detection) if watch is not None else 0.0
-
-    @property
-    def threshold(self) -> float:
-        return self.stored.watch.threshold if self.stored.watch is not None else 0.0
-
-    @property
-    def since(self) -> float | None:
-        dated = self._dated
-        return dated.since if dated is not None else None
-
-    @property
-    def since_margin_days(self) -> float | None:
-        """Half a week at least: that is how finely the weeks date."""
-        drift = self.stored.drift
-        if drift is None:
-            return None
-        dated = drift.dated
-        return (max(dated.since - dated.earliest, dated.latest - dated.since) + WEEK / 2) / DAY
 
     @property
     def before(self) -> Interval | None:
@@ -193,51 +148,23 @@ class RateMonitor:
         return self._mix_since(watch, since)
 
     @property
-    def history(self) -> list[Point]:
-        return [Point(week.start, week.n, float(week.ones), week.statistic) for week in self.stored.weeks]
-
-    @property
-    def has_enough(self) -> bool:
-        n, ones = self._learned
-        promise = self._promise
-        return (
-            n >= promise.min_baseline
-            and self._learned_days >= promise.min_baseline_days
-            and precise(self._way, n, ones)
+    def _lacks(self) -> list[str]:
+        (n, ones), promise = self._learned, self._promise
+        lacks = lacking(
+            (n, promise.min_baseline, "observations"), (self._learned_days, promise.min_baseline_days, "days")
         )
-
-    @property
-    def missing(self) -> str:
-        if self.stored.watch is not None:
-            return ""
-        n, ones = self._learned
-        promise, lacks = self._promise, []
-        if n < promise.min_baseline:
-            lacks.append(f"{n} of {promise.min_baseline} observations")
-        if self._learned_days < promise.min_baseline_days:
-            lacks.append(f"{int(self._learned_days)} of {promise.min_baseline_days:g} days")
-        if not lacks and not precise(self._way, n, ones):
-            lacks.append("more observations: the share is not known well enough yet")
-        return ", ".join(lacks) or "a stretch in which the share holds"
+        if lacks or precise(self._way, n, ones):
+            return lacks
+        return ["more observations: the share is not known well enough yet"]
 
     def relearn(self) -> None:
-        kept = self.stored
-        self.stored = RateState(
-            n=kept.n,
-            newest=kept.newest,
-            # From a Monday on, so that no week of the new stretch holds what was there before.
-            learn_from=week_start(kept.newest) + WEEK,
-            weeks=[RateWeek(week.start, week.n, week.ones, week.statistic) for week in kept.weeks],
-            episode=kept.episode,
-        )
-        self._detector = self._plain = self._recovery = None
+        kept = self.stored.weeks
+        self._learn_anew([RateWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
+        self._plain = self._recovery = None
 
-    def absorb(self, other: RateMonitor) -> None:
+    def absorb(self, other: Self) -> None:
+        super().absorb(other)
         state, more = self.stored, other.stored
-        state.n += more.n
-        state.newest = max(state.newest, more.newest)
-        if more.learn_from is not None:
-            state.learn_from = min(state.learn_from or more.learn_from, more.learn_from)
         numbers = [number_of(state.strata, name) for name in more.strata.names]
         for theirs in more.weeks:
             week = week_of(state.weeks, theirs.start, new_week)
@@ -261,13 +188,7 @@ class RateMonitor:
     @property
     def _learned(self) -> tuple[int, int]:
         """(observations, ones) of the stretch that is being learned"""
-        since = self.stored.learn_from
-        return total(self.stored.weeks, week_start(since)) if since is not None else (0, 0)
-
-    @property
-    def _learned_days(self) -> float:
-        state = self.stored
-        return max(state.newest - state.learn_from, 0.0) / DAY if state.learn_from is not None else 0.0
+        return total(self._stretch, 0.0)
 
     def _begin_week(self, watch: RateWatch) -> None:
         """What a new week of cohorts knows before its first observation: the flow, and the strata of the last weeks."""
@@ -286,7 +207,7 @@ class RateMonitor:
             state.learn_from = state.newest
         if not (may_freeze and self.has_enough):
             return NOTHING
-        stretch = [week for week in state.weeks if week.start >= week_start(state.learn_from)]
+        stretch = self._stretch
         parts = split(self._way, stretch)
         if parts is None:
             self._freeze(stretch, state.learn_from)
@@ -312,20 +233,17 @@ class RateMonitor:
             detection=ExposureState([]),
             plain=MixtureState([]),
         )
-        state.watch.detection = self._for_drift(state.watch).new_state()
+        state.watch.detection = self._new_detection(state.watch)
         state.watch.plain = self._for_plain(state.watch).new_state()
 
     def _begin(self, watch: RateWatch, began: float) -> Sequence[Change]:
-        state = self.stored
         known = (watch.baseline.n, watch.baseline.ones)
-        dated = date_change(known, state.weeks, self._way, week_start(began))
+        dated = date_change(known, self.stored.weeks, self._way, week_start(began))
         sums = sums_since(self.stored.weeks, dated.since)
         halfway = math.sqrt(max(sums.odds_ratio, 1.0) if self._way == "rise" else min(sums.odds_ratio, 1.0))
-        state.drift = RateEpisode(dated, halfway, ExposureState([]))
-        state.drift.recovery = self._for_recovery(state.drift).new_state()
-        state.recovery = None
-        state.episode += 1
-        return (Change("drifting"),)
+        drift = RateEpisode(dated, halfway, ExposureState([]))
+        drift.recovery = self._for_recovery(drift).new_state()
+        return self._begin_drift(drift)
 
     def _await_end(
         self, watch: RateWatch, drift: RateEpisode, judged: Exposed, observation: Observation
@@ -342,12 +260,9 @@ class RateMonitor:
         if not since.judged or not (ratio <= watch.high if self._way == "rise" else ratio >= watch.low):
             return NOTHING
         ended = week_start(back.since + WEEK / 2)
-        self.stored.drift = None
-        self.stored.recovery = RateRecovery(observation.at, Dated(ended, ended, ended, 0, 0))
         self._recovery = None
-        watch.detection = self._for_drift(watch).new_state()
         watch.plain = self._for_plain(watch).new_state()
-        return (Change("resolved"),)
+        return self._end_drift(watch, RateRecovery(observation.at, Dated(ended, ended, ended, 0, 0)))
 
     def _find_mix(self, watch: RateWatch, at: float) -> Sequence[Change]:
         """Told once for a baseline: what has come to stay is not news again."""
@@ -373,12 +288,10 @@ class RateMonitor:
         change = sums.ones / sums.n - before
         return ((sums.expected + sums.newcomer_ones) / sums.n - before) / change if change else None
 
-    def _for_drift(self, watch: RateWatch) -> ExposureMixture:
-        if self._detector is None:
-            self._detector = ExposureMixture(
-                low=watch.low, high=watch.high, direction=self._way, dispersion=watch.baseline.dispersion
-            )
-        return self._detector
+    def _detector_for(self, watch: RateWatch) -> ExposureMixture:
+        return ExposureMixture(
+            low=watch.low, high=watch.high, direction=self._way, dispersion=watch.baseline.dispersion
+        )
 
     def _for_plain(self, watch: RateWatch) -> BernoulliMixture:
         if self._plain is None:

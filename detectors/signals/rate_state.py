@@ -11,6 +11,7 @@ from detectors.sequential.bernoulli_mixture import MixtureState
 from detectors.sequential.exposure_mixture import ExposureState
 from detectors.signals.dating import Dated
 from detectors.signals.strata import Strata
+from detectors.signals.verdict_life_state import DatedDrift, StretchLifeState
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 
@@ -53,8 +54,7 @@ class RateWatch(Struct, array_like=True):
     """the detector of the plain share, for ``mix``"""
 
 
-class RateEpisode(Struct, array_like=True):
-    dated: Dated
+class RateEpisode(DatedDrift, array_like=True):
     halfway: float
     """odds ratio that separates drifting from back"""
     recovery: ExposureState
@@ -66,17 +66,13 @@ class RateRecovery(Struct, array_like=True):
     at: float
     dated: Dated
 
+    @property
+    def since(self) -> float:
+        return self.dated.since
 
-class RateState(Struct, kw_only=True):
-    n: int = 0
-    newest: float = 0.0
-    learn_from: float | None = None
-    weeks: list[RateWeek] = field(default_factory=list)
+
+class RateState(StretchLifeState[RateWeek, RateWatch, RateEpisode, RateRecovery], kw_only=True):
     strata: Strata = field(default_factory=Strata)
-    watch: RateWatch | None = None
-    drift: RateEpisode | None = None
-    recovery: RateRecovery | None = None
-    episode: int = 0
     mix_told: float | None = None
     """when ``mix`` was noticed last, Unix seconds"""
 

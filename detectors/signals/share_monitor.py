@@ -62,9 +62,7 @@ class Fall(Struct, array_like=True):
 
     @property
     def margin_days(self) -> float:
-        """Half a week at least: that is how finely the weeks date."""
-        reach = max(self.dated.since - self.dated.earliest, self.dated.latest - self.dated.since)
-        return (reach + WEEK / 2) / DAY
+        return self.dated.margin_days
 
 
 class Recovery(Struct, array_like=True):

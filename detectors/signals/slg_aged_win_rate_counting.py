@@ -68,12 +68,8 @@ def _judge(week: AgedWeek, band: Band, place: int, of: Age) -> None:
 
 
 def merge(into: AgedState, other: AgedState) -> None:
-    """Adds what another segment has learned; both are in the same week, and still learn."""
-    into.n += other.n
-    into.newest = max(into.newest, other.newest)
+    """Adds the bands and weeks of another segment; both are in the same week, and still learn."""
     into.current = into.current if into.current is not None else other.current
-    if other.learn_from is not None:
-        into.learn_from = min(into.learn_from or other.learn_from, other.learn_from)
     for name, theirs in other.bands.items():
         band = band_of(into.bands, name)
         for cohort in theirs.cohorts:

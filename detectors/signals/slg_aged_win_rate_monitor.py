@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Self
 
 from detectors.sequential.cohort_excess import ExcessWeek
 from detectors.sequential.conjunction import Conjunction, Of
@@ -24,8 +25,8 @@ from detectors.sequential.expected_events import Counted, ExpectedEvents, Expect
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.clg_churn_cohorts_dating import date_start
 from detectors.signals.clg_churn_cohorts_state import ratio
-from detectors.signals.contract import Point, VerdictState
-from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.contract import Point
+from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
 from detectors.signals.slg_aged_win_rate_baseline import (
     freeze,
@@ -37,7 +38,6 @@ from detectors.signals.slg_aged_win_rate_counting import end_week, merge
 from detectors.signals.slg_aged_win_rate_state import (
     OTHER_BANDS,
     AgedEpisode,
-    AgedRecovery,
     AgedState,
     AgedWatch,
     AgedWeek,
@@ -49,6 +49,8 @@ from detectors.signals.slg_aged_win_rate_state import (
     cohort_of,
     new_week,
 )
+from detectors.signals.verdict_life import StretchLife, lacking
+from detectors.signals.verdict_life_state import Recovery
 from detectors.signals.weeks import week_of, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
@@ -61,14 +63,13 @@ QUIET_AGAIN = 0.01
 """Share of the threshold below which lingering may be noticed anew."""
 
 
-class AgedMonitor:
+class AgedMonitor(StretchLife[AgedState, Conjunction]):
     """An AgedState at work."""
 
+    awaits = "a week in which to begin"
+
     def __init__(self, promise: Promise, stored: AgedState | None = None) -> None:
-        self._promise = promise
-        self.stored = stored if stored is not None else AgedState()
-        # Detectors hold parameters only: they follow from the state and are never stored.
-        self._detector: Conjunction | None = None
+        super().__init__(promise, stored if stored is not None else AgedState())
 
     def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
         state, at = self.stored, observation.at
@@ -109,52 +110,12 @@ class AgedMonitor:
         return observation.value / band.median if observation.value > band.median else 0.0
 
     @property
-    def phase(self) -> VerdictState:
-        state = self.stored
-        if state.watch is None:
-            return "learning"
-        if state.drift is not None:
-            return "drifting"
-        return "watching" if state.recovery is None else "resolved"
-
-    @property
-    def episode(self) -> int:
-        return self.stored.episode
-
-    @property
     def finding(self) -> str:
         return "kept alive" if self.stored.kept_alive is not None and self.stored.drift is None else ""
 
     @property
-    def n(self) -> int:
-        return self.stored.n
-
-    @property
-    def newest(self) -> float:
-        return self.stored.newest
-
-    @property
-    def statistic(self) -> float:
-        watch = self.stored.watch
-        return self._for(watch).statistic(watch.detection) if watch is not None else 0.0
-
-    @property
     def threshold(self) -> float:
         return self._promise.threshold(1.0) if self.stored.watch is not None else 0.0
-
-    @property
-    def since(self) -> float | None:
-        state = self.stored
-        if state.drift is not None:
-            return state.drift.dated.since
-        return state.recovery.since if state.recovery is not None else None
-
-    @property
-    def since_margin_days(self) -> float | None:
-        if self.stored.drift is None:
-            return None
-        dated = self.stored.drift.dated
-        return (max(dated.since - dated.earliest, dated.latest - dated.since) + WEEK / 2) / DAY
 
     @property
     def before(self) -> Interval | None:
@@ -175,36 +136,20 @@ class AgedMonitor:
         return ratio(sum(w.lost for w in weeks), sum(w.expected_lost for w in weeks))
 
     @property
-    def mix_share(self) -> float | None:
-        """Bands and ages are compared each with its own past: there is no mix in the statistic to split off."""
-        return None
-
-    @property
     def history(self) -> list[Point]:
         """Aged deals that were open, and those won, by the week."""
         return [Point(week.start, week.n, float(week.ones), week.statistic) for week in self.stored.weeks]
 
     @property
-    def has_enough(self) -> bool:
-        return not self._lacks
-
-    @property
-    def missing(self) -> str:
-        if self.stored.watch is not None:
-            return ""
-        return ", ".join(self._lacks) or "a week in which to begin"
-
-    @property
     def _lacks(self) -> list[str]:
         state, promise, weeks = self.stored, self._promise, self._stretch
         days = (state.current or 0.0) - (state.learn_from or 0.0)
-        wanted = (
+        return lacking(
             (state.n, promise.min_baseline, "opportunities"),
             (days / DAY, promise.min_baseline_days, "days"),
             (sum(w.ones for w in weeks), FEWEST_WON, "wins past the median cycle"),
             (sum(w.lost for w in weeks), FEWEST_LOST, "losses past the median cycle"),
         )
-        return [f"{int(has)} of {needed:g} {what}" for has, needed, what in wanted if has < needed]
 
     def weeks_since(self, since: float | None) -> list[AgedWeek]:
         """The weeks from ``since`` (Unix seconds) on, the last ones without it."""
@@ -215,28 +160,21 @@ class AgedMonitor:
 
     def relearn(self) -> None:
         state = self.stored
-        self.stored = AgedState(
-            n=state.n,
-            newest=state.newest,
+        self._begin_anew(
+            state.weeks,
             current=state.current,
             learn_from=None if state.current is None else state.current + WEEK,
             bands={name: Band(cohorts=band.cohorts) for name, band in state.bands.items()},
-            weeks=state.weeks,
-            episode=state.episode,
         )
-        self._detector = None
 
-    def absorb(self, other: AgedMonitor) -> None:
+    def absorb(self, other: Self) -> None:
         state, more = self.stored, other.stored
         while state.current is not None and more.current is not None and state.current != more.current:
             behind = self if state.current < more.current else other
             behind._end_week(min(state.current, more.current), may_freeze=False)
             behind.stored.current = min(state.current, more.current) + WEEK
+        super().absorb(other)
         merge(state, more)
-
-    @property
-    def _stretch(self) -> list[AgedWeek]:
-        return self.weeks_since(self.stored.learn_from) if self.stored.learn_from is not None else []
 
     def _end_week(self, start: float, may_freeze: bool) -> Sequence[Change]:
         """Counts what became of the deals that were open, and begins the next week."""
@@ -278,8 +216,7 @@ class AgedMonitor:
         learn_hazards(list(state.bands.values()))
         nothing_yet = Detection(ExpectedState([]), ExpectedState([]))
         state.watch = AgedWatch(baseline, baseline.won_per_day, baseline.lost_per_day, nothing_yet)
-        first, second = self._for(state.watch).parts
-        state.watch.detection = Detection(first.new_state(), second.new_state())
+        state.watch.detection = self._new_detection(state.watch)
         return (Change("frozen"),)
 
     def _look(self, watch: AgedWatch, week: AgedWeek) -> Sequence[Change]:
@@ -293,8 +230,7 @@ class AgedMonitor:
             if expected > 0:
                 detector.update(watch.detection, Of(which, Counted(observed, expected)), week.start)
         week.statistic = detector.statistic(watch.detection)
-        if state.recovery is not None and at - state.recovery.at > RESOLVED_DAYS * DAY:
-            state.recovery = None
+        self._forget_recovery(at)
         if state.drift is not None:
             return self._await_end(watch, state.drift, week)
         if week.statistic >= self.threshold:
@@ -322,9 +258,8 @@ class AgedMonitor:
         drift = AgedEpisode(dated, max(won, 1.0), min(lost, 1.0), ExpectedState([]), ExpectedState([]))
         drift.won_back = _back(drift.won_ratio, "fall").new_state()
         drift.lost_back = _back(drift.lost_ratio, "rise").new_state()
-        state.drift, state.recovery, state.kept_alive = drift, None, None
-        state.episode += 1
-        return (Change("drifting"),)
+        state.kept_alive = None
+        return self._begin_drift(drift)
 
     def _look_at_losses(self, watch: AgedWatch, detector: Conjunction) -> Sequence[Change]:
         state, losses = self.stored, detector.parts[1]
@@ -342,7 +277,6 @@ class AgedMonitor:
         return (Change("noticed", "kept alive", Lingering(lost, won, change.since)),)
 
     def _await_end(self, watch: AgedWatch, drift: AgedEpisode, week: AgedWeek) -> Sequence[Change]:
-        state = self.stored
         since = None
         for back, kept, observed, expected, flow in (
             (_back(drift.won_ratio, "fall"), drift.won_back, week.ones, week.expected_won, watch.won_per_day),
@@ -363,21 +297,20 @@ class AgedMonitor:
                 since = change.since
         if since is None:
             return NOTHING
-        state.drift, state.recovery = None, AgedRecovery(week.start + WEEK, week_start(since))
-        first, second = self._for(watch).parts
-        watch.detection = Detection(first.new_state(), second.new_state())
-        return (Change("resolved"),)
+        return self._end_drift(watch, Recovery(week.start + WEEK, week_start(since)))
 
-    def _for(self, watch: AgedWatch) -> Conjunction:
+    def _new_detection(self, watch: AgedWatch) -> Detection:
+        both = self._for(watch).new_state()
+        return Detection(both.first, both.second)
+
+    def _detector_for(self, watch: AgedWatch) -> Conjunction:
         """Statistics in days: each divided by what is to be expected in one."""
-        if self._detector is None:
-            base = watch.baseline
-            self._detector = Conjunction(
-                _expected(base.won, "rise", base.won_dispersion),
-                _expected(base.lost, "fall", base.lost_dispersion),
-                scales=(1 / watch.won_per_day, 1 / watch.lost_per_day),
-            )
-        return self._detector
+        base = watch.baseline
+        return Conjunction(
+            _expected(base.won, "rise", base.won_dispersion),
+            _expected(base.lost, "fall", base.lost_dispersion),
+            scales=(1 / watch.won_per_day, 1 / watch.lost_per_day),
+        )
 
 
 def _expected(events: int, direction: Direction, dispersion: float) -> ExpectedEvents:

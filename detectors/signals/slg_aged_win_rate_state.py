@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from detectors.sequential.conjunction import Both
 from detectors.sequential.expected_events import ExpectedState
-from detectors.signals.dating import Dated
+from detectors.signals.verdict_life_state import DatedDrift, Recovery, StretchLifeState
 from detectors.signals.weeks import Week
 
 OLDEST = 104
@@ -105,35 +105,19 @@ class AgedWatch(Struct, array_like=True):
     detection: Detection
 
 
-class AgedEpisode(Struct, array_like=True):
+class AgedEpisode(DatedDrift, array_like=True):
     """Ratios of observed to expected when it was found; the detectors that await the end of either."""
 
-    dated: Dated
     won_ratio: float
     lost_ratio: float
     won_back: ExpectedState
     lost_back: ExpectedState
 
 
-class AgedRecovery(Struct, array_like=True):
-    """When the end was noticed, and when it was (Unix seconds)."""
-
-    at: float
-    since: float
-
-
-class AgedState(Struct, kw_only=True):
-    n: int = 0
-    newest: float = 0.0
+class AgedState(StretchLifeState[AgedWeek, AgedWatch, AgedEpisode, Recovery], kw_only=True):
     current: float | None = None
     """Monday of the week that goes on (Unix seconds)"""
-    learn_from: float | None = None
     bands: dict[str, Band] = field(default_factory=dict)
-    weeks: list[AgedWeek] = field(default_factory=list)
-    watch: AgedWatch | None = None
-    drift: AgedEpisode | None = None
-    recovery: AgedRecovery | None = None
-    episode: int = 0
     kept_alive: float | None = None
     """since when aged deals linger without being won more often, while that holds (Unix seconds)"""
 

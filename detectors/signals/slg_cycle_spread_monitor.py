@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Self
 
 from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureState
 from detectors.sequential.binomial_interval import interval, upper_bound
@@ -26,8 +27,7 @@ from detectors.sequential.contract import threshold
 from detectors.sequential.decile_mixture import SHAPES, SMALLEST_BASELINE, DecileMixture
 from detectors.sequential.spread_labels import SMALLEST_SAMPLE, Label, label_spread
 from detectors.signals.baseline import BOUND_LEVEL
-from detectors.signals.contract import Point, VerdictState
-from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
 from detectors.signals.slg_cycle_spread_baseline import Stretch, worth
 from detectors.signals.slg_cycle_spread_dating import date_spread
@@ -47,7 +47,6 @@ from detectors.signals.slg_cycle_spread_state import (
     Followed,
     Judged,
     SpreadEpisode,
-    SpreadRecovery,
     SpreadState,
     SpreadWatch,
     SpreadWeek,
@@ -61,6 +60,8 @@ from detectors.signals.slg_cycle_spread_state import (
     share_in_outer,
     standardised,
 )
+from detectors.signals.verdict_life import VerdictLife, lacking
+from detectors.signals.verdict_life_state import Recovery
 from detectors.signals.weeks import total, week_of, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
@@ -70,14 +71,13 @@ RECENT_WEEKS = 8
 _NAMES: dict[str, Label] = {"two clusters": "two clusters", "slow cluster": "two clusters"}
 
 
-class SpreadMonitor:
+class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
     """A SpreadState at work."""
 
+    awaits = "a week in which to begin"
+
     def __init__(self, promise: Promise, stored: SpreadState | None = None) -> None:
-        self._promise = promise
-        self.stored = stored if stored is not None else SpreadState()
-        # Detectors hold parameters only: they follow from the state and are never stored.
-        self._detector: DecileMixture | None = None
+        super().__init__(promise, stored if stored is not None else SpreadState())
 
     def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
         state, at = self.stored, observation.at
@@ -96,8 +96,7 @@ class SpreadMonitor:
         else:
             self._close(observation)
         if state.watch is not None:
-            if state.recovery is not None and at - state.recovery.at > RESOLVED_DAYS * DAY:
-                state.recovery = None
+            self._forget_recovery(at)
             if at >= state.looked + DAY:
                 state.looked = at
                 for _, band_name, deal, reached in self._due(at):
@@ -115,53 +114,8 @@ class SpreadMonitor:
         return 1.0 + length - band.edges[-1] if length > band.edges[-1] else 0.0
 
     @property
-    def phase(self) -> VerdictState:
-        state = self.stored
-        if state.watch is None:
-            return "learning"
-        if state.drift is not None:
-            return "drifting"
-        return "watching" if state.recovery is None else "resolved"
-
-    @property
-    def episode(self) -> int:
-        return self.stored.episode
-
-    @property
     def finding(self) -> str:
         return self.stored.drift.label if self.stored.drift is not None else ""
-
-    @property
-    def n(self) -> int:
-        return self.stored.n
-
-    @property
-    def newest(self) -> float:
-        return self.stored.newest
-
-    @property
-    def statistic(self) -> float:
-        watch = self.stored.watch
-        return self._for(watch).statistic(watch.detection) if watch is not None else 0.0
-
-    @property
-    def threshold(self) -> float:
-        return self.stored.watch.threshold if self.stored.watch is not None else 0.0
-
-    @property
-    def since(self) -> float | None:
-        """Deals created since then; of a resolved one, those created since it ended."""
-        state = self.stored
-        if state.drift is not None:
-            return state.drift.dated.since
-        return state.recovery.since if state.recovery is not None else None
-
-    @property
-    def since_margin_days(self) -> float | None:
-        if self.stored.drift is None:
-            return None
-        dated = self.stored.drift.dated
-        return (max(dated.since - dated.earliest, dated.latest - dated.since) + WEEK / 2) / DAY
 
     @property
     def before(self) -> Interval | None:
@@ -178,33 +132,12 @@ class SpreadMonitor:
         return share_in_outer([week for week in state.weeks if week.start >= week_start(since)])
 
     @property
-    def mix_share(self) -> float | None:
-        """Bands are compared each with its own past: there is no mix in the statistic to split off."""
-        return None
-
-    @property
-    def history(self) -> list[Point]:
-        """Of deals of which all is known."""
-        return [Point(week.start, week.n, float(week.ones), week.statistic) for week in self.stored.weeks]
-
-    @property
-    def has_enough(self) -> bool:
-        return not self._lacks
-
-    @property
-    def missing(self) -> str:
-        if self.stored.watch is not None:
-            return ""
-        return ", ".join(self._lacks) or "a week in which to begin"
-
-    @property
     def _lacks(self) -> list[str]:
         state, promise = self.stored, self._promise
-        wanted = (
+        return lacking(
             (state.mature, promise.min_baseline, "opportunities that are old enough to be known"),
             (state.days, promise.min_baseline_days, "days that they cover"),
         )
-        return [f"{int(has)} of {needed:g} {what}" for has, needed, what in wanted if has < needed]
 
     def known_since(self, since: float) -> list[tuple[Band, Followed]]:
         """The newest deals of which all is known, of those created at ``since`` (Unix seconds) or later."""
@@ -212,19 +145,12 @@ class SpreadMonitor:
         return [(state.bands[each.band], each.deal) for each in state.known if each.deal.began >= since]
 
     def relearn(self) -> None:
-        kept = self.stored
-        self.stored = SpreadState(
-            n=kept.n,
-            newest=kept.newest,
-            weeks=[SpreadWeek(w.start, w.n, w.ones, w.statistic, w.opened) for w in kept.weeks],
-            episode=kept.episode,
-        )
-        self._detector = None
+        kept = self.stored.weeks
+        self._begin_anew([SpreadWeek(w.start, w.n, w.ones, w.statistic, w.opened) for w in kept])
 
-    def absorb(self, other: SpreadMonitor) -> None:
+    def absorb(self, other: Self) -> None:
+        super().absorb(other)
         state, more = self.stored, other.stored
-        state.n += more.n
-        state.newest = max(state.newest, more.newest)
         for name, band in more.bands.items():
             merge(band_of(state.bands, name), band)
         for theirs in more.weeks:
@@ -273,7 +199,7 @@ class SpreadMonitor:
         state = self.stored
         state.watch = first_watch(state, found, at, self._promise)
         self._renew(state.watch, at)
-        state.watch.detection = self._for(state.watch).new_state()
+        state.watch.detection = self._new_detection(state.watch)
 
     def _renew(self, watch: SpreadWatch, at: float) -> None:
         """The threshold grows with the flow, and the null pays for the bands of which there are now many."""
@@ -337,18 +263,16 @@ class SpreadMonitor:
         return changes
 
     def _begin(self, watch: SpreadWatch, began: float, at: float) -> Sequence[Change]:
-        state = self.stored
-        dated = date_spread(state.weeks, week_start(began))
+        weeks = self.stored.weeks
+        dated = date_spread(weeks, week_start(began))
         share = watch.ones / watch.n
-        found = share_in_outer([week for week in state.weeks if week.start >= dated.since])
+        found = share_in_outer([week for week in weeks if week.start >= dated.since])
         risen = max(found.estimate, share) if found is not None else share
         drift = SpreadEpisode(
             dated, self._label(watch, dated.since, at), (share + risen) / 2, MixtureState([])
         )
         drift.recovery = _recovery(drift).new_state()
-        state.drift, state.recovery = drift, None
-        state.episode += 1
-        return (Change("drifting"),)
+        return self._begin_drift(drift)
 
     def _label(self, watch: SpreadWatch, since: float, at: float) -> Label:
         recent = [standardised(band, deal, at) for band, deal in self.known_since(since)]
@@ -376,16 +300,12 @@ class SpreadMonitor:
         n, ones = total(state.weeks, since)
         if not n or ones / n > upper_bound(watch.ones, watch.n, BOUND_LEVEL):
             return NOTHING
-        state.drift, state.recovery = None, SpreadRecovery(at, since)
-        watch.detection = self._for(watch).new_state()
-        return (Change("resolved"),)
+        return self._end_drift(watch, Recovery(at, since))
 
-    def _for(self, watch: SpreadWatch) -> DecileMixture:
-        if self._detector is None:
-            self._detector = DecileMixture.from_baseline(
-                math.floor(watch.paid_for), level=BOUND_LEVEL, dispersion=watch.dispersion
-            )
-        return self._detector
+    def _detector_for(self, watch: SpreadWatch) -> DecileMixture:
+        return DecileMixture.from_baseline(
+            math.floor(watch.paid_for), level=BOUND_LEVEL, dispersion=watch.dispersion
+        )
 
 
 def _recovery(drift: SpreadEpisode) -> BernoulliMixture:

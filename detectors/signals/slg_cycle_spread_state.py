@@ -17,7 +17,7 @@ from detectors.sequential.bernoulli_mixture import MixtureState
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.decile_mixture import DECILES, decile_of
 from detectors.sequential.table_mixture import TableState
-from detectors.signals.dating import Dated
+from detectors.signals.verdict_life_state import DatedDrift, LifeState, Recovery
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 from schemas.duration import DAY
@@ -85,25 +85,17 @@ class SpreadWatch(Struct, array_like=True):
     sample: list[float]
 
 
-class SpreadEpisode(Struct, array_like=True):
+class SpreadEpisode(DatedDrift, array_like=True):
     """``halfway``: the share in the outer deciles that separates drifting from back."""
 
-    dated: Dated
     label: Literal["wider", "two clusters", "longer tail"]
     halfway: float
     recovery: MixtureState
 
 
-class SpreadRecovery(Struct, array_like=True):
-    """When the end was noticed, and when it was (Unix seconds, of creation)."""
+class SpreadState(LifeState[SpreadWeek, SpreadWatch, SpreadEpisode, Recovery], kw_only=True):
+    """A drift and its end are dated by when deals were created."""
 
-    at: float
-    since: float
-
-
-class SpreadState(Struct, kw_only=True):
-    n: int = 0
-    newest: float = 0.0
     looked: float = 0.0
     """when it was last looked what has become known (Unix seconds)"""
     bands: dict[str, Band] = field(default_factory=dict)
@@ -111,12 +103,7 @@ class SpreadState(Struct, kw_only=True):
     """deals that a baseline could be made of, as of the last week"""
     days: float = 0.0
     """that they cover"""
-    weeks: list[SpreadWeek] = field(default_factory=list)
     known: list[Judged] = field(default_factory=list)
-    watch: SpreadWatch | None = None
-    drift: SpreadEpisode | None = None
-    recovery: SpreadRecovery | None = None
-    episode: int = 0
 
 
 class UnsteadySpread(Struct, frozen=True):

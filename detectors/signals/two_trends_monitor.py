@@ -15,19 +15,18 @@ Its own rules (all monitors': monitor.py):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 from msgspec import Struct
 
 from detectors.sequential.conjunction import Conjunction, Of
 from detectors.sequential.table_mixture import TableState
 from detectors.sequential.trend_mixture import TrendMixture
-from detectors.signals.contract import Point, VerdictState
-from detectors.signals.monitor import NOTHING, RESOLVED_DAYS, Change, Promise
+from detectors.signals.contract import Point
+from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.two_trends_state import (
     Detection,
     Drift,
-    Recovery,
     TwoTrendsState,
     Watch,
     added,
@@ -39,13 +38,14 @@ from detectors.signals.two_trends_state import (
     newest_week,
     rank_of,
     ranks_of,
-    stretch_of,
     sums_since,
     unsteady,
 )
+from detectors.signals.verdict_life import StretchLife, lacking
+from detectors.signals.verdict_life_state import Recovery
 from detectors.signals.weeks import flow_per_day, week_of, week_start
 from schemas.alerts import Interval
-from schemas.duration import DAY, WEEK
+from schemas.duration import WEEK
 from schemas.observations import Observation
 
 RECENT_WEEKS = 8
@@ -71,8 +71,10 @@ class Alone(Struct, frozen=True):
     since: float
 
 
-class TwoTrendsMonitor:
+class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
     """A TwoTrendsState at work. ``alone``: the finding's name where one of the two moves by itself; empty: no word."""
+
+    awaits = "a stretch in which neither number moves"
 
     def __init__(
         self,
@@ -82,12 +84,9 @@ class TwoTrendsMonitor:
         alone: str = "",
         stored: TwoTrendsState | None = None,
     ) -> None:
-        self._promise = promise
+        super().__init__(promise, stored if stored is not None else TwoTrendsState())
         self._trends = trends
         self._alone = alone
-        self.stored = stored if stored is not None else TwoTrendsState()
-        # Detectors hold parameters only: they follow from the state and are never stored.
-        self._detector: Conjunction | None = None
 
     def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
         """A value of one of the two measures, in its stratum; its date is ``began``."""
@@ -114,8 +113,7 @@ class TwoTrendsMonitor:
         statistic = week.statistic = detector.statistic(watch.detection)
         if state.drift is not None:
             return self._await_end(watch, state.drift, observation.at) if first_of_week else NOTHING
-        if state.recovery is not None and observation.at - state.recovery.at > RESOLVED_DAYS * DAY:
-            state.recovery = None
+        self._forget_recovery(observation.at)
         if statistic >= watch.threshold:
             return self._begin(watch)
         return self._look_alone(watch) if self._alone else NOTHING
@@ -146,47 +144,8 @@ class TwoTrendsMonitor:
         return before, level(sums_since(state.weeks, which, min(since, newest)))
 
     @property
-    def phase(self) -> VerdictState:
-        state = self.stored
-        if state.watch is None:
-            return "learning"
-        if state.drift is not None:
-            return "drifting"
-        return "watching" if state.recovery is None else "resolved"
-
-    @property
-    def episode(self) -> int:
-        return self.stored.episode
-
-    @property
     def finding(self) -> str:
         return self._alone if any(self.stored.alone) and self.stored.drift is None else ""
-
-    @property
-    def n(self) -> int:
-        return self.stored.n
-
-    @property
-    def newest(self) -> float:
-        return self.stored.newest
-
-    @property
-    def statistic(self) -> float:
-        watch = self.stored.watch
-        return self._for(watch).statistic(watch.detection) if watch is not None else 0.0
-
-    @property
-    def threshold(self) -> float:
-        return self.stored.watch.threshold if self.stored.watch is not None else 0.0
-
-    @property
-    def since(self) -> float | None:
-        state = self.stored
-        return state.drift.since if state.drift else state.recovery.since if state.recovery else None
-
-    @property
-    def since_margin_days(self) -> float | None:
-        return self.stored.drift.margin_days if self.stored.drift else None
 
     @property
     def before(self) -> Interval | None:
@@ -197,45 +156,18 @@ class TwoTrendsMonitor:
         return self.levels(0)[1]
 
     @property
-    def mix_share(self) -> float | None:
-        """Strata are compared each with its own past: there is no mix in the statistic to split off."""
-        return None
-
-    @property
     def history(self) -> list[Point]:
         """Of the first measure."""
         return [
             Point(week.start, week.sums[0][0], week.sums[0][1], week.statistic) for week in self.stored.weeks
         ]
 
-    @property
-    def has_enough(self) -> bool:
-        return not self._lacks()
-
-    @property
-    def missing(self) -> str:
-        if self.stored.watch is not None:
-            return ""
-        return ", ".join(self._lacks()) or "a stretch in which neither number moves"
-
     def relearn(self) -> None:
-        kept = self.stored
-        self.stored = TwoTrendsState(
-            n=kept.n,
-            newest=kept.newest,
-            # From a Monday on, so that no week of the new stretch holds what was there before.
-            learn_from=week_start(kept.newest) + WEEK,
-            weeks=kept.weeks,
-            episode=kept.episode,
-        )
-        self._detector = None
+        self._learn_anew(self.stored.weeks)
 
-    def absorb(self, other: TwoTrendsMonitor) -> None:
+    def absorb(self, other: Self) -> None:
+        super().absorb(other)
         state, more = self.stored, other.stored
-        state.n += more.n
-        state.newest = max(state.newest, more.newest)
-        if more.learn_from is not None:
-            state.learn_from = min(state.learn_from or more.learn_from, more.learn_from)
         for which in (0, 1):
             for stratum, kept in more.learned[which].items():
                 for began, value in kept.values:
@@ -249,17 +181,13 @@ class TwoTrendsMonitor:
                     for a, b in zip(week.sums, theirs.sums, strict=True)
                 ]
 
+    @property
     def _lacks(self) -> list[str]:
-        state, promise, lacks = self.stored, self._promise, []
-        stretch = stretch_of(state)
-        for which, trend in enumerate(self._trends):
-            n = sum(week.sums[which][0] for week in stretch)
-            if n < trend.least:
-                lacks.append(f"{n} of {trend.least} observations of {trend.measure.replace('_', ' ')}")
-        days = max(state.newest - state.learn_from, 0.0) / DAY if state.learn_from is not None else 0.0
-        if days < promise.min_baseline_days:
-            lacks.append(f"{int(days)} of {promise.min_baseline_days:g} days")
-        return lacks
+        observations = (
+            (sum(week.sums[which][0] for week in self._stretch), trend.least, _observations_of(trend))
+            for which, trend in enumerate(self._trends)
+        )
+        return lacking(*observations, (self._learned_days, self._promise.min_baseline_days, "days"))
 
     def _learn(self, which: int, observation: Observation, may_freeze: bool) -> Sequence[Change]:
         state = self.stored
@@ -268,16 +196,15 @@ class TwoTrendsMonitor:
         if observation.began < week_start(state.learn_from):
             return NOTHING
         learn(state.learned[which], observation.stratum, observation.began, observation.value)
-        if not may_freeze or self._lacks():
+        if not may_freeze or self._lacks:
             return NOTHING
-        stretch = stretch_of(state)
+        stretch = self._stretch
         for number in (0, 1):
             second_half = unsteady(stretch, number)
             if second_half is not None:
                 drop_before(state, stretch[second_half].start)
                 return NOTHING
-        days = (state.newest - state.learn_from) / DAY
-        first, second = (freeze(state, number, stretch, days) for number in (0, 1))
+        first, second = (freeze(state, number, stretch, self._learned_days) for number in (0, 1))
         if first is None or second is None:
             return NOTHING
         nothing_yet = Detection(TableState([]), TableState([]))
@@ -294,14 +221,10 @@ class TwoTrendsMonitor:
             watch.threshold = max(watch.threshold, self._promise.threshold(1.0) * growth)
 
     def _begin(self, watch: Watch) -> Sequence[Change]:
-        state = self.stored
         parts = self._for(watch).parts
         changes = [parts[0].change(watch.detection.first), parts[1].change(watch.detection.second)]
-        first, second = (state.newest if change is None else change.since for change in changes)
-        state.drift = Drift((first, second))
-        state.recovery = None
-        state.episode += 1
-        return (Change("drifting"),)
+        first, second = (self.newest if change is None else change.since for change in changes)
+        return self._begin_drift(Drift((first, second)))
 
     def _await_end(self, watch: Watch, drift: Drift, at: float) -> Sequence[Change]:
         state = self.stored
@@ -316,9 +239,7 @@ class TwoTrendsMonitor:
                 continue
             back = now.low <= before.estimate if trend.way == "rise" else now.high >= before.estimate
             if back:
-                state.drift, state.recovery = None, Recovery(at, week_start(recent) + WEEK)
-                watch.detection = self._new_detection(watch)
-                return (Change("resolved"),)
+                return self._end_drift(watch, Recovery(at, week_start(recent) + WEEK))
         return NOTHING
 
     def _look_alone(self, watch: Watch) -> Sequence[Change]:
@@ -342,13 +263,14 @@ class TwoTrendsMonitor:
         both = self._for(watch).new_state()
         return Detection(both.first, both.second)
 
-    def _for(self, watch: Watch) -> Conjunction:
-        if self._detector is None:
-            baselines = watch.baselines
-            first, second = (
-                TrendMixture.from_baseline(ranks_of(each), direction=trend.way, dispersion=each.dispersion)
-                for each, trend in zip(baselines, self._trends, strict=True)
-            )
-            scales = (1 / baselines[0].per_day, 1 / baselines[1].per_day)
-            self._detector = Conjunction(first, second, scales=scales)
-        return self._detector
+    def _detector_for(self, watch: Watch) -> Conjunction:
+        first, second = (
+            TrendMixture.from_baseline(ranks_of(each), direction=trend.way, dispersion=each.dispersion)
+            for each, trend in zip(watch.baselines, self._trends, strict=True)
+        )
+        scales = (1 / watch.baselines[0].per_day, 1 / watch.baselines[1].per_day)
+        return Conjunction(first, second, scales=scales)
+
+
+def _observations_of(trend: Trend) -> str:
+    return f"observations of {trend.measure.replace('_', ' ')}"

@@ -12,7 +12,8 @@ from detectors.sequential.conjunction import Both
 from detectors.sequential.dispersion import LARGEST, PRIOR_DEGREES
 from detectors.sequential.table_mixture import TableState
 from detectors.sequential.trend_mixture import SMALLEST_BASELINE
-from detectors.signals.weeks import Week, week_start
+from detectors.signals.verdict_life_state import Recovery, StretchLifeState
+from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
 
@@ -88,23 +89,8 @@ class Drift(Struct, array_like=True):
         return ((max(self.starts) - min(self.starts)) / 2 + WEEK / 2) / DAY
 
 
-class Recovery(Struct, array_like=True):
-    """When the end was noticed, and when it likely was; Unix seconds."""
-
-    at: float
-    since: float
-
-
-class TwoTrendsState(Struct, kw_only=True):
-    n: int = 0
-    newest: float = 0.0
-    learn_from: float | None = None
+class TwoTrendsState(StretchLifeState[TrendWeek, Watch, Drift, Recovery], kw_only=True):
     learned: list[dict[str, Learned]] = field(default_factory=lambda: [{}, {}])
-    weeks: list[TrendWeek] = field(default_factory=list)
-    watch: Watch | None = None
-    drift: Drift | None = None
-    recovery: Recovery | None = None
-    episode: int = 0
     alone: list[bool] = field(default_factory=lambda: [False, False])
     """whether each of the two was noticed to move alone, and still does"""
 
@@ -212,13 +198,6 @@ def drop_before(state: TwoTrendsState, since: float) -> None:
     for learned in state.learned:
         for kept in learned.values():
             kept.values = [each for each in kept.values if each[0] >= since]
-
-
-def stretch_of(state: TwoTrendsState) -> list[TrendWeek]:
-    """The weeks that are being learned."""
-    if state.learn_from is None:
-        return []
-    return [week for week in state.weeks if week.start >= week_start(state.learn_from)]
 
 
 def _edges(ordered: Sequence[float]) -> list[float]:
