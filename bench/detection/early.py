@@ -93,7 +93,8 @@ def _watch(sigma: float, learned: int, random: np.random.Generator) -> EarlyWatc
             state.came[age] += converted
             state.risked[age] += entered
             entered -= converted
-    state.frozen, state.day, state.first, state.cohorts = True, 0, 0, [Cohort()]
+    state.baseline_came, state.baseline_risked = list(state.came), list(state.risked)
+    state.day, state.first, state.cohorts = 0, 0, [Cohort()]
     watch.restart()
     return watch
 

@@ -12,13 +12,8 @@ import numpy as np
 from bench.detection.cohorts import MEDIAN
 from bench.detection.tables import interval_of_part, poisson_interval, table
 from detectors.signals.contract import Signal
-from detectors.signals.plg_conversion_gap import (
-    ACTIVATION_SEEN,
-    CONVERSION_SEEN,
-    FOLLOWED,
-    PAID,
-    ConversionGap,
-)
+from detectors.signals.plg_conversion_gap import ConversionGap
+from detectors.signals.plg_conversion_gap_measures import ACTIVATION_SEEN, CONVERSION_SEEN, FOLLOWED, PAID
 from detectors.signals.slg_hedged_language import HEDGED, SEEN, HedgedLanguage
 from schemas.alerts import DriftAlert
 from schemas.duration import DAY

@@ -65,8 +65,9 @@ def precise_enough(ones: int, n: int) -> bool:
     return ones > 0 and lower_bound(ones, n, BOUND_LEVEL) >= WORST_BOUND * ones / n
 
 
-def heterogeneity(weeks: Sequence[Week]) -> Split | None:
-    """The split that shows ``weeks`` to hold two different shares, or None where none does so at the stated levels.
+def heterogeneity(weeks: Sequence[Week], *, higher: float = EARLY_HIGHER) -> Split | None:
+    """The split that shows ``weeks`` to hold two different shares, or None where none does so at the stated levels; ``higher``:
+    that for an older part that is higher.
 
     Statistic: the largest signed root of the likelihood ratio over all splits with a tenth of the observations on each
     side. Its p-value is the smaller of Bonferroni's and of the limit for a maximally selected chi-square (R. Miller and
@@ -90,7 +91,7 @@ def heterogeneity(weeks: Sequence[Week]) -> Split | None:
     # The newer part being higher is the older one being lower.
     if largest["higher"][1] and _p_value(largest["higher"][0], tried) < EARLY_LOWER:
         return Split(largest["higher"][1], "higher")
-    if largest["lower"][1] and _p_value(largest["lower"][0], tried) < EARLY_HIGHER:
+    if largest["lower"][1] and _p_value(largest["lower"][0], tried) < higher:
         return Split(largest["lower"][1], "lower")
     return None
 

@@ -24,8 +24,9 @@ from typing import Any, Self
 from msgspec import Struct
 
 from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict
+from detectors.signals.evidence import weigh_in
 from detectors.signals.plg_conversion_gap_judgement import (
-    SIGNAL,
+    accounts_of,
     composition,
     evidence_of,
     judge,
@@ -35,6 +36,18 @@ from detectors.signals.plg_conversion_gap_judgement import (
     unsteady,
     verdict_finding,
 )
+from detectors.signals.plg_conversion_gap_measures import (
+    ACTIVATED,
+    ACTIVATION_SEEN,
+    BASELINE_RETAKEN,
+    CONVERSION_SEEN,
+    FOLLOWED,
+    PAID,
+    SALES_LED,
+    SIGN_UP_SEEN,
+    SIGNAL,
+    problem_with,
+)
 from detectors.signals.plg_conversion_gap_since import paid_now
 from detectors.signals.plg_conversion_gap_state import GapState, Segment, Watching
 from detectors.signals.segments import UNKNOWN, segment_of
@@ -42,32 +55,15 @@ from detectors.signals.share_monitor import Promise
 from detectors.signals.weeks import week_start
 from schemas.alerts import DriftAlert, Notice
 from schemas.duration import DAY
-from schemas.errors import EventRefused, Problem
+from schemas.errors import EventRefused
 from schemas.events import Envelope
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
-
-PAID = "paid_given_activated"
-ACTIVATED = "activated_given_signed_up"
-SALES_LED = "sales_led"
-SIGN_UP_SEEN = "sign_up_seen"
-CONVERSION_SEEN = "conversion_seen"
-ACTIVATION_SEEN = "activation_seen"
-"""Told when it happens. ``began`` is the step before, and FOLLOWED its segment, where that was told; else ``at``. Value 1: the
-account is at risk of the next step from now on."""
-FOLLOWED = "followed_as"
-"""A dimension of what is told at once: the source under which the account was told of at the step before."""
-BASELINE_RETAKEN = "baseline_retaken"
-"""A person's decision, told as an observation so that a replay repeats it; segments = {"segment": its name}."""
 
 SETTLING_DAYS = 28.0
 
 LONGEST_FOLLOWED_DAYS = 180
 """The early watch follows an account that long at most, whatever the horizon."""
-_MEASURES = frozenset(
-    {PAID, ACTIVATED, SALES_LED, SIGN_UP_SEEN, CONVERSION_SEEN, ACTIVATION_SEEN, BASELINE_RETAKEN}
-)
-_EARLIEST, _LATEST = 0.0, 7_258_118_400.0
 _SEEN = {PAID: CONVERSION_SEEN, ACTIVATED: ACTIVATION_SEEN}
 
 
@@ -242,7 +238,9 @@ class ConversionGap:
 
     def step(self, state: GapState, observation: Observation) -> Sequence[DriftAlert | Notice]:
         """Raises EventRefused, with ``state`` as it was, for an observation that this signal can't have made."""
-        self._refuse_what_cannot_be(state, observation)
+        problem = problem_with(observation, state.segments)
+        if problem is not None:
+            raise EventRefused(problem)
         measure, at, began = observation.measure, observation.at, observation.began
         if measure in (CONVERSION_SEEN, ACTIVATION_SEEN):
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
@@ -262,7 +260,11 @@ class ConversionGap:
                 out += self._paid(state, name, segment, observation)
             else:
                 learn_from = segment.activated.state.learn_from
-                segment.activated.take(int(observation.value), began, at, may_freeze=state.roster.drawn)
+                change = segment.activated.take(
+                    int(observation.value), began, at, may_freeze=state.roster.drawn
+                )
+                if change == "grown":
+                    segment.activating.freeze()
                 if learn_from not in (None, segment.activated.state.learn_from):
                     segment.activating.drop_closed()
                 out += judge(state, name, None, at, self._horizon_s / DAY)
@@ -303,7 +305,7 @@ class ConversionGap:
     def _pass(self, state: GapState, name: str, at: float) -> list[DriftAlert | Notice]:
         """Takes in the days that are over."""
         segment = state.segment(name)
-        if segment.activating.pass_to(at) and segment.activated.state.watch:
+        if segment.activating.pass_to(at) and segment.activated.state.watch and not segment.activating.frozen:
             segment.activating.freeze()
         change = segment.early.pass_to(at, may_freeze=segment.paid.state.watch is not None)
         return judge_early(state, name, change, at, self._horizon_s / DAY)
@@ -322,17 +324,21 @@ class ConversionGap:
     ) -> list[DriftAlert | Notice]:
         ones, at = int(observation.value), observation.at
         if not ones:
-            segment.remember(observation.account)
+            weigh_in(segment.evidence, observation, 1.0)
         monitor = segment.paid
         n, converted = monitor.state.learn_n + 1, monitor.state.learn_ones + ones
         learn_from = monitor.state.learn_from
-        change = monitor.take(ones, observation.began, at, may_freeze=state.roster.drawn)
+        change = monitor.take(
+            ones, observation.began, at, may_freeze=state.roster.drawn, may_grow=segment.early.quiet
+        )
         if learn_from not in (None, monitor.state.learn_from):
             segment.early.cohorts.drop_closed()
         if change == "unsteady":
             older = (n - monitor.state.learn_n, converted - monitor.state.learn_ones)
             return [unsteady(segment, name, older, at)]
-        if change == "frozen" and name == ALL and monitor.state.watch is not None:
+        if change == "grown":
+            segment.early.grow()
+        if change in ("frozen", "grown") and name == ALL and monitor.state.watch is not None:
             state.composition = composition(state, week_start(monitor.state.watch.baseline.start))
         return judge(state, name, change, at, self._horizon_s / DAY)
 
@@ -366,34 +372,8 @@ class ConversionGap:
             finding=verdict_finding(segment, name, state),
             counted_out=dict(sorted(segment.counted_out.items())),
             history=[Point(week.start, week.n, float(week.ones), week.statistic) for week in kept.weeks],
+            evidence=accounts_of(segment, self._horizon_s / DAY),
         )
-
-    def _refuse_what_cannot_be(self, state: GapState, observation: Observation) -> None:
-        problem = None
-        if observation.signal != self.name:
-            problem = Problem(code="bad_value", what="an observation of another signal", where="$.signal")
-        elif observation.measure not in _MEASURES:
-            problem = Problem(code="bad_value", what="not a measure of this signal", where="$.measure")
-        elif not (math.isfinite(observation.at) and math.isfinite(observation.began)):
-            problem = Problem(code="bad_time", what="a time that is not finite", where="$.at")
-        elif not _EARLIEST <= observation.began <= observation.at <= _LATEST:
-            problem = Problem(
-                code="bad_time", what="a time that can't be: began <= at, 1970 to 2200", where="$.began"
-            )
-        elif observation.value not in (0, 1):
-            problem = Problem(code="bad_value", what="a share's observation is 0 or 1", where="$.value")
-        elif (
-            observation.measure == BASELINE_RETAKEN
-            and observation.segments.get("segment") not in state.segments
-        ):
-            problem = Problem(
-                code="bad_value",
-                what="there is no such segment",
-                where="$.segments.segment",
-                remedy="name one that plumbline drift lists",
-            )
-        if problem is not None:
-            raise EventRefused(problem)
 
 
 def _followed_days(horizon_s: float) -> int:

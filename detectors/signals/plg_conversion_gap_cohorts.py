@@ -1,15 +1,15 @@
-"""Accounts by the day of their start that have not reached the horizon yet: who entered, and who got there at which age.
+"""Accounts by the day of their start, up to the horizon and some time after: who entered, and who got there at which age.
 
 Rules:
 1. A day's counts say something when the day is over. What is told late counts on the day on which it is told, in the
    baseline as afterwards; so a delay of reports that stays what it was moves nothing.
-2. While learning, cohorts that pass the horizon add to ``came`` and ``risked`` by age, the baseline of the hazard. ``freeze``
-   adds those that are still open, as far as they have come (Kaplan and Meier's way with who is not observed to the end).
+2. Cohorts that pass the horizon add to ``came`` and ``risked`` by age. What they hold when the share's baseline is frozen, or
+   grows, is the baseline of the hazard: the same accounts make both. Open cohorts are not in it, so that they can be judged.
 3. A stretch that turned out to hold two rates takes its closed cohorts with it; learning goes on with the open ones.
 4. An open cohort is *worth* as many mature accounts as its days at risk make conversions likely: so what is known of
    young cohorts can be counted beside mature ones.
 
-Days are whole days since 1970 (UTC), ages days since the cohort's day. A state holds one cohort a day up to the horizon.
+Days are whole days since 1970 (UTC), ages days since the cohort's day. A state holds one cohort a day, for ``kept`` days.
 """
 
 from __future__ import annotations
@@ -35,21 +35,23 @@ class Cohort(Struct, array_like=True):
 
 class CohortsState(Struct, array_like=True):
     """``cohorts``: those of the days up to ``day``, without a gap, the oldest first. ``first``: the day of the first cohort
-    that counts. ``came`` and ``risked``: see the module."""
+    that counts. ``came`` and ``risked``: see the module; those of the baseline are empty while it is learned."""
 
     day: int | None = None
     first: int | None = None
     cohorts: list[Cohort] = []
     came: list[int] = []
     risked: list[int] = []
-    frozen: bool = False
+    baseline_came: list[int] = []
+    baseline_risked: list[int] = []
 
 
 class OpenCohorts:
-    """A CohortsState at work; ``days`` is the horizon."""
+    """A CohortsState at work; ``days`` is the horizon, ``kept`` for how many days a cohort is known, the horizon or more."""
 
-    def __init__(self, days: int, state: CohortsState | None = None) -> None:
+    def __init__(self, days: int, state: CohortsState | None = None, *, kept: int | None = None) -> None:
         self.days = days
+        self.kept = kept if kept is not None else days
         if state is None or len(state.came) != days:  # another horizon than before: learned anew
             state = CohortsState(came=[0] * days, risked=[0] * days)
         self.state = state
@@ -63,11 +65,12 @@ class OpenCohorts:
             return True
         if day <= state.day:
             return False
-        for _ in range(min(day - state.day, self.days)):
+        for _ in range(min(day - state.day, self.kept)):
             state.cohorts.append(Cohort())
             if len(state.cohorts) > self.days:
-                self._close(state.cohorts.pop(0))
-        if day - state.day > self.days:
+                self._close(state.cohorts[-1 - self.days])
+            del state.cohorts[: -self.kept]
+        if day - state.day > self.kept:
             # Nobody was told of for longer than the horizon.
             state.cohorts = [Cohort()]
         state.day = day
@@ -100,8 +103,9 @@ class OpenCohorts:
     def drop_closed(self) -> None:
         """Rule 3."""
         state = self.state
-        if state.day is not None and not state.frozen:
+        if state.day is not None:
             state.came, state.risked = [0] * self.days, [0] * self.days
+            del state.cohorts[: -self.days]
             state.first = state.day + 1 - len(state.cohorts)
 
     def forget_open(self, at: float) -> None:
@@ -114,10 +118,9 @@ class OpenCohorts:
         """Learns anew, from tomorrow's cohorts on."""
         day = self.state.day
         self._hazard = None
-        self.state = CohortsState(day, None, [Cohort()], [0] * self.days, [0] * self.days)
-        self.state.first = day + 1 if day is not None else None
-        if day is None:
-            self.state.cohorts = []
+        self.state = CohortsState(day, came=[0] * self.days, risked=[0] * self.days)
+        if day is not None:
+            self.state.first, self.state.cohorts = day + 1, [Cohort()]
 
     def absorb(self, other: OpenCohorts) -> None:
         """Takes in what another has counted; both are learning."""
@@ -144,22 +147,26 @@ class OpenCohorts:
             mine.waiting = mine.waiting or its.waiting
 
     def freeze(self) -> bool:
-        """Whether the hazard is known by now, at every age and by enough who got there; then it is the baseline."""
+        """Whether the hazard is known by now, at every age and by enough who got there; then it is the baseline, in the place
+        of the one before."""
         state = self.state
-        if state.frozen or state.day is None or state.first is None or state.day - state.first < self.days:
+        if state.day is None or state.first is None or state.day - state.first < self.days:
             return False
-        came, risked = self.seen(state.first)
-        all_came, all_risked = came.sum(axis=0) + state.came, risked.sum(axis=0) + state.risked
-        if all_came.sum() < ONES_FOR_PRECISION:
+        if sum(state.came) < ONES_FOR_PRECISION:
             return False
-        state.came, state.risked, state.frozen = all_came.tolist(), all_risked.tolist(), True
+        state.baseline_came, state.baseline_risked = list(state.came), list(state.risked)
+        self._hazard = None
         return True
+
+    @property
+    def frozen(self) -> bool:
+        return bool(self.state.baseline_came)
 
     @property
     def hazard(self) -> Floats | None:
         """Of getting there, by age; None while it is learned."""
-        if self._hazard is None and self.state.frozen:
-            came, risked = np.array(self.state.came), np.array(self.state.risked)
+        if self._hazard is None and self.frozen:
+            came, risked = np.array(self.state.baseline_came), np.array(self.state.baseline_risked)
             self._hazard = came / np.maximum(risked, 1)
         return self._hazard
 
@@ -192,13 +199,17 @@ class OpenCohorts:
         ones = int(came.sum())
         return max(round(float((risked * hazard).sum()) / share), ones), ones
 
-    def waiting(self, since: int, most: int) -> list[str]:
-        """Accounts from day ``since`` on that have not got there, the oldest first, one a day."""
+    def waiting(self, since: int, most: int) -> list[tuple[int, str]]:
+        """(day, account) from day ``since`` on of who has not got there, the oldest first, one a day."""
         state = self.state
         if state.day is None:
             return []
         oldest = state.day + 1 - len(state.cohorts)
-        found = [c.waiting for number, c in enumerate(state.cohorts, oldest) if number >= since and c.waiting]
+        found = [
+            (number, cohort.waiting)
+            for number, cohort in enumerate(state.cohorts, oldest)
+            if number >= since and cohort.waiting
+        ]
         return found[:most]
 
     def _of(self, began: float) -> Cohort | None:
@@ -212,10 +223,7 @@ class OpenCohorts:
         return state.cohorts[-1 - back]
 
     def _close(self, cohort: Cohort) -> None:
-        state = self.state
-        if state.frozen:
-            return
-        at_risk = cohort.entered
+        state, at_risk = self.state, cohort.entered
         for age in range(self.days):
             came = cohort.came[age] if age < len(cohort.came) else 0
             state.risked[age] += at_risk

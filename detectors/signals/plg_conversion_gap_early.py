@@ -1,14 +1,16 @@
 """The early watch of plg.conversion_gap: finds a fall among cohorts that have not reached the horizon yet.
 
 Rules:
-1. It begins when the share has a baseline and cohorts were followed for a whole horizon: then the hazard is frozen, and
-   whoever activates from the next day on is watched (detectors/sequential/cohort_hazard.py). What made the baseline is not
-   judged against it.
+1. It begins when the share has a baseline and cohorts were followed for a whole horizon. The same accounts make the hazard's
+   baseline, and whoever activated after them is judged (detectors/sequential/cohort_hazard.py), from their first day on: so
+   none is in the baseline that it is judged by, and none is left out between.
 2. The hazard falls when fewer pay and when all pay later. The alarm is held until the shape of the lag says ``fewer``
    (plg_conversion_gap_shape.py); if it says ``slower``, that is told, once, and nothing else. While it can't tell, nothing
-   is told, and the mature cohorts decide in the end.
+   is told, and the mature cohorts decide in the end. The shape is read off the cohorts of KEPT_HORIZONS horizons, and of those
+   from MARGIN_DAYS before the likeliest start of the fall on: what was before says nothing of it.
 3. Its promise is counted in days. It has EARLY_PART of the monitor's part of the budget of false alarms; the watch of
    mature cohorts has the rest (share_monitor.py). Holding can only make false alarms rarer.
+4. When the share's baseline grows, so does the hazard's, and who is open is judged by it anew.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ from detectors.sequential.contract import HIGHEST_THRESHOLD
 from detectors.signals.dating import Dated
 from detectors.signals.plg_conversion_gap_cohorts import CohortsState, OpenCohorts
 from detectors.signals.plg_conversion_gap_shape import Shape, shape
-from detectors.signals.share_monitor import EARLY_PART, Promise
+from detectors.signals.share_monitor import EARLY_PART, QUIET_PART, Promise
 from schemas.duration import DAY
 
 EarlyChange = Literal["fewer", "slower"]
+
+KEPT_HORIZONS = 2
+"""With one, whether it is fewer or slower is forgotten as soon as it is seen; three are no better (bench/detection)."""
+MARGIN_DAYS = 14
 
 
 class EarlyState(Struct, array_like=True):
@@ -46,7 +52,7 @@ class EarlyWatch:
         if state is not None and len(state.cohorts.came) != days:  # another horizon than before: learned anew
             state = None
         self.threshold = min(promise.threshold(1.0) / EARLY_PART, HIGHEST_THRESHOLD)
-        self.cohorts = OpenCohorts(days, state.cohorts if state else None)
+        self.cohorts = OpenCohorts(days, state.cohorts if state else None, kept=KEPT_HORIZONS * days)
         self.slower = state.slower if state else False
         self.slowdowns = state.slowdowns if state else 0
         self._watched_from = state.watched_from if state else 0
@@ -68,8 +74,8 @@ class EarlyWatch:
         """Takes in the days that are over at ``at`` (Unix seconds); ``may_freeze``: the share has a baseline."""
         if not self.cohorts.pass_to(at):
             return None
-        if may_freeze and self.cohorts.freeze():
-            self.restart()
+        if may_freeze and not self.cohorts.frozen and self.cohorts.freeze():
+            self._begin()
         detector = self._detector
         if detector is None or self._detection is None:
             return None
@@ -91,6 +97,34 @@ class EarlyWatch:
         self._detection = detector.new_state() if detector is not None else None
         self._watched_from = day + 1 if day is not None else 0
         self.slower = False
+
+    def grow(self) -> None:
+        """Takes the hazard anew, from all that is known; the share's baseline has grown."""
+        if self.cohorts.frozen and self.cohorts.freeze():
+            self._made = None
+            self._begin()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing speaks for a fall, nor for a slowdown."""
+        return not self.slower and self.statistic < QUIET_PART * self.threshold
+
+    def _begin(self) -> None:
+        """Judges whoever came after the baseline, as if it had been known on their first day."""
+        detector, state = self._detector, self.cohorts.state
+        if detector is None or state.day is None:
+            return
+        young = state.cohorts[-self.cohorts.days :]
+        oldest = state.day + 1 - len(young)
+        self._watched_from, self._detection = oldest, detector.new_state()
+        for day in range(oldest, state.day + 1):
+            detector.end_days(self._detection, day * DAY)
+            for began, cohort in enumerate(young[: day + 1 - oldest], oldest):
+                age = day - began
+                came = cohort.came[age] if age < len(cohort.came) else 0
+                events = [CohortEvent("entered", began * DAY)] * (cohort.entered if not age else 0)
+                for event in [*events, *[CohortEvent("converted", began * DAY)] * came]:
+                    detector.update(self._detection, event, day * DAY)
 
     def interrupted(self, until: float) -> None:
         """What came until ``until`` was not heard: nothing that was open then is judged."""
@@ -116,7 +150,8 @@ class EarlyWatch:
 
     def _judge(self) -> EarlyChange | None:
         if self.statistic < self.threshold:
-            self.slower = False
+            # Told once: what hovers about the threshold has not ended.
+            self.slower = self.slower and self.statistic >= QUIET_PART * self.threshold
             return None
         found = self._shape()
         if found is None or found.fewer:
@@ -134,14 +169,20 @@ class EarlyWatch:
         came, risked = self.cohorts.seen(self._first)
         if hazard is None or not len(came):
             return None
-        return shape(came, risked, hazard, sum(self.cohorts.state.came))
+        return shape(came, risked, hazard, sum(self.cohorts.state.baseline_came))
 
     @property
     def _first(self) -> int:
-        """The oldest open cohort that is watched."""
-        state = self.cohorts.state
+        """The oldest cohort that is asked for its shape."""
+        state, detector = self.cohorts.state, self._detector
         day = state.day if state.day is not None else 0
-        return max(self._watched_from, day + 1 - len(state.cohorts))
+        first = max(self._watched_from, day + 1 - len(state.cohorts))
+        if detector is None or self._detection is None:
+            return first
+        change = detector.change(self._detection)
+        if change is None:
+            return first
+        return max(first, min(int(change.since // DAY) - MARGIN_DAYS, day - 1))
 
     def _tell(self, kind: Literal["entered", "converted"], began: float, at: float) -> None:
         detector, detection = self._detector, self._detection
@@ -150,7 +191,7 @@ class EarlyWatch:
 
     @property
     def _detector(self) -> CohortHazard | None:
-        if self._made is None and self.cohorts.state.frozen:
+        if self._made is None and self.cohorts.frozen:
             state = self.cohorts.state
-            self._made = CohortHazard.from_baseline(state.came, state.risked)
+            self._made = CohortHazard.from_baseline(state.baseline_came, state.baseline_risked)
         return self._made

@@ -16,17 +16,18 @@ import math
 
 from detectors.sequential.binomial_interval import interval
 from detectors.signals import plg_conversion_gap_words as words
-from detectors.signals.contract import ALL, VerdictState
+from detectors.signals.contract import ALL, Evidence, VerdictState
+from detectors.signals.evidence import MAX_EVIDENCE, shown
 from detectors.signals.mix import split_change
 from detectors.signals.plg_conversion_gap_early import EarlyChange
+from detectors.signals.plg_conversion_gap_measures import SIGNAL
 from detectors.signals.plg_conversion_gap_since import activated_since, nearest_week, paid_now, paid_since
-from detectors.signals.plg_conversion_gap_state import MAX_EVIDENCE, GapState, Segment
+from detectors.signals.plg_conversion_gap_state import GapState, Segment
 from detectors.signals.share_monitor import RECENT_WEEKS, Change
 from detectors.signals.weeks import total, week_start
 from schemas.alerts import DriftAlert, Interval, Notice, alert_id, moment
 from schemas.duration import DAY, WEEK
 
-SIGNAL = "plg.conversion_gap"
 ALIKE = 0.5
 MARKET_SHARE = 0.8
 """Market-wide: sources with this share of the observations fell, each by ALIKE of the whole's relative fall or more."""
@@ -189,6 +190,22 @@ def evidence_of(segment: Segment) -> tuple[float, float]:
     return segment.paid.statistic, kept.watch.threshold if kept.watch is not None else 0.0
 
 
+def accounts_of(segment: Segment, horizon_days: float) -> list[Evidence]:
+    """Who did not pay, the newest first; where the early watch has found the fall, who of the cohorts since then has not yet,
+    the oldest first."""
+    fall = segment.paid.state.fall
+    if fall is None or not fall.early:
+        found = shown(segment.evidence)
+        why = f"did not pay within {horizon_days:g} days"
+    else:
+        waiting = segment.early.cohorts.waiting(int(fall.dated.since // DAY), MAX_EVIDENCE)
+        found = [Evidence(account, day * DAY, 1.0) for day, account in waiting]
+        why = "activated then, has not paid yet"
+    for each in found:
+        each.phrases = [why]
+    return found
+
+
 def _fell_alike(state: GapState, name: str) -> bool:
     segment = state.segments[name]
     fall, activated = segment.paid.state.fall, segment.activated
@@ -263,9 +280,6 @@ def _growth(segment: Segment, since: float, *, early: bool) -> float | None:
 
 def _drifting(state: GapState, name: str, f: words.Finding, at: float) -> DriftAlert:
     segment = state.segments[name]
-    evidence = list(reversed(segment.evidence))
-    if f.early:
-        evidence = segment.early.cohorts.waiting(int(f.since // DAY), MAX_EVIDENCE)
     return _alert(
         state,
         segment,
@@ -276,7 +290,7 @@ def _drifting(state: GapState, name: str, f: words.Finding, at: float) -> DriftA
         means=words.means_drifting(f),
         check=words.check_drifting(f),
         wrong_if=words.wrong_if_drifting(f),
-        evidence=evidence,
+        evidence=[each.account for each in accounts_of(segment, f.horizon_days)],
     )
 
 

@@ -12,14 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from detectors.signals.contract import ALL
+from detectors.signals.evidence import Weighed, merge_evidence
 from detectors.signals.plg_conversion_gap_cohorts import CohortsState, OpenCohorts
 from detectors.signals.plg_conversion_gap_early import EarlyState, EarlyWatch
 from detectors.signals.segments import Roster, draw
 from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
 from schemas.errors import StateRefused
 
-STATE_VERSION = 3
-MAX_EVIDENCE = 10
+STATE_VERSION = 4
 
 Standing = Literal["quiet", "drifting", "whole funnel", "resolved"]
 
@@ -39,7 +39,7 @@ class StoredSegment(Struct, kw_only=True):
     activating: CohortsState
     standing: Standing
     counted_out: dict[str, int]
-    evidence: list[str]
+    evidence: list[Weighed]
 
 
 class StoredState(Struct, kw_only=True):
@@ -52,7 +52,7 @@ class StoredState(Struct, kw_only=True):
 
 class Segment:
     """One segment's two monitors of mature cohorts, the early watch of paying, and the open cohorts of those who signed up.
-    ``evidence``: the newest accounts that did not convert, newest last."""
+    ``evidence``: the newest accounts that did not convert."""
 
     def __init__(self, watching: Watching, stored: StoredSegment | None = None) -> None:
         promise = watching.promise
@@ -67,15 +67,12 @@ class Segment:
     def count_out(self, reason: str) -> None:
         self.counted_out[reason] = self.counted_out.get(reason, 0) + 1
 
-    def remember(self, account: str) -> None:
-        self.evidence.append(account)
-        del self.evidence[:-MAX_EVIDENCE]
-
     def absorb(self, other: Segment) -> None:
         self.paid.absorb(other.paid.state)
         self.activated.absorb(other.activated.state)
         self.early.cohorts.absorb(other.early.cohorts)
         self.activating.absorb(other.activating)
+        merge_evidence(self.evidence, other.evidence)
         for reason, number in other.counted_out.items():
             self.counted_out[reason] = self.counted_out.get(reason, 0) + number
 

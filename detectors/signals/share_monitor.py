@@ -11,6 +11,9 @@ Phases: learning -> watching -> fallen -> recovered -> watching. Rules:
    again, or above. In between (recovered in part, or not surely) it is still fallen: that is the hysteresis.
    Only cohorts count that began since the fall, which matters when the early watch has found it.
 4. ``recovered`` is shown for RECOVERED_DAYS, while watching has begun again already.
+5. A baseline grows while nothing has fallen yet: each time that its stretch has twice the observations, is still homogeneous
+   and nothing speaks for a fall, all of it is the baseline, until it has ENOUGH_ONES. The first one is as small as can be,
+   so as to watch early; what it leaves uncertain takes half of the evidence of a fall. After its first fall it is for good.
 """
 
 from __future__ import annotations
@@ -22,7 +25,14 @@ from msgspec import Struct
 from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureState
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.contract import HIGHEST_THRESHOLD
-from detectors.signals.baseline import ONES_FOR_PRECISION, Baseline, freeze, heterogeneity, precise_enough
+from detectors.signals.baseline import (
+    EARLY_LOWER,
+    ONES_FOR_PRECISION,
+    Baseline,
+    freeze,
+    heterogeneity,
+    precise_enough,
+)
 from detectors.signals.dating import Dated, date_fall, date_rise, share_since
 from detectors.signals.monitor import Promise as Promise
 from detectors.signals.weeks import Week, count_in, flow_per_day, merge, total, week_start
@@ -30,11 +40,15 @@ from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
 
 Phase = Literal["learning", "watching", "fallen", "recovered"]
-Change = Literal["frozen", "fell", "recovered", "unsteady"]
+Change = Literal["frozen", "grown", "fell", "recovered", "unsteady"]
 
 EARLY_PART = 0.25
 """Of a segment's part of the budget of false alarms. A quarter costs the early watch, whose evidence grows with the square
 of time, a day or two, and the watch of mature cohorts two hundredths of its delay."""
+ENOUGH_ONES = 300
+"""The bound is then 7 % below the estimate. More would find a fall no sooner, and follow a company that changes slowly."""
+QUIET_PART = 1e-3
+"""Of a threshold: a statistic below speaks for no fall."""
 RECOVERED_DAYS = 28.0
 RECENT_WEEKS = 8
 YEAR_DAYS = 365.25
@@ -100,7 +114,9 @@ class ShareMonitor:
         self._detector: BernoulliMixture | None = None
         self._recovery_detector: BernoulliMixture | None = None
 
-    def take(self, ones: int, began: float, at: float, *, may_freeze: bool = True) -> Change | None:
+    def take(
+        self, ones: int, began: float, at: float, *, may_freeze: bool = True, may_grow: bool = True
+    ) -> Change | None:
         """Counts one observation in (``ones`` 0 or 1); what it changed, if anything."""
         state = self.state
         new_week = not state.weeks or began >= state.weeks[-1].start + WEEK
@@ -110,6 +126,8 @@ class ShareMonitor:
         watch = state.watch
         if watch is None:
             return self._learn(ones, began, may_freeze)
+        state.learn_n += 1
+        state.learn_ones += ones
         if new_week:
             flow = flow_per_day(state.weeks, state.newest)
             if flow is not None:
@@ -128,7 +146,9 @@ class ShareMonitor:
             state.recovery.ones += ones
             if at - state.recovery.at > RECOVERED_DAYS * DAY:
                 state.recovery = None
-        return self._find_fall(watch) if statistic >= watch.threshold else None
+        if statistic >= watch.threshold:
+            return self._find_fall(watch)
+        return "grown" if new_week and may_grow and self._grow(watch) else None
 
     def fall_early(self, dated: Dated, now: float) -> None:
         """A fall to about ``now`` that the early watch has found. Needs a frozen baseline, and no fall."""
@@ -235,7 +255,7 @@ class ShareMonitor:
         state.learn_ones += ones
         if not (may_freeze and self.has_enough):
             return None
-        stretch = [week for week in state.weeks if week.start >= week_start(state.learn_from)]
+        stretch = self._stretch(state.learn_from)
         split = heterogeneity(stretch)
         if split is not None:
             state.learn_from = stretch[split.first].start
@@ -247,6 +267,23 @@ class ShareMonitor:
         watch.detection = self._for_falls(watch).new_state()
         state.watch = watch
         return "frozen"
+
+    def _grow(self, watch: Watch) -> bool:
+        """Rule 5."""
+        state, baseline = self.state, watch.baseline
+        if state.episode or state.learn_from is None or state.learn_n < 2 * baseline.n:
+            return False
+        if baseline.ones >= ENOUGH_ONES or self.statistic >= QUIET_PART * watch.threshold:
+            return False
+        if heterogeneity(self._stretch(state.learn_from), higher=EARLY_LOWER) is not None:
+            return False
+        watch.baseline = freeze(baseline.start, state.newest, state.learn_n, state.learn_ones)
+        watch.threshold = max(watch.threshold, self._threshold(watch.baseline.per_day))
+        self._detector = None
+        return True
+
+    def _stretch(self, learn_from: float) -> list[Week]:
+        return [week for week in self.state.weeks if week.start >= week_start(learn_from)]
 
     def _threshold(self, per_day: float) -> float:
         promise = self._promise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.signals.plg_conversion_gap import (
+from detectors.signals.plg_conversion_gap import ConversionGap
+from detectors.signals.plg_conversion_gap_measures import (
     ACTIVATED,
     ACTIVATION_SEEN,
     CONVERSION_SEEN,
@@ -13,7 +14,6 @@ from detectors.signals.plg_conversion_gap import (
     PAID,
     SALES_LED,
     SIGN_UP_SEEN,
-    ConversionGap,
 )
 from schemas.duration import DAY
 from tests.unit.conversion_gap_world import START, Account, Collected, observe
