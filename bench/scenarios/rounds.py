@@ -28,11 +28,13 @@ UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLE = Path(__file__).parents[2] / "examples" / "acme" / "icp.yaml"
 ICP_CHANGES = "slg-icp-file-changed"
 """the scenario that is replayed with a stricter version of the ICP file from the change on"""
-_BATCH = 20_000
+_BATCH = 200_000
+"""events; states are stored between batches, which changes nothing and takes time"""
 
 
 class Said(Struct):
-    """An alert or notice. ``kind`` is the alert's; ``what`` a state or a finding; ``day`` counts from the change."""
+    """An alert or notice. ``kind`` is the alert's; ``what`` a state or a finding; ``segment`` of data.health: the source's type;
+    ``day`` counts from the change."""
 
     kind: str
     signal: str
@@ -158,7 +160,7 @@ def _said(alert: object, change: float) -> Said:
     return Said(
         kind=kind,
         signal=getattr(alert, "signal", ""),
-        segment=getattr(alert, "segment", ""),
+        segment=getattr(alert, "segment", "") or getattr(alert, "type", ""),
         what=str(what),
         day=(at.timestamp() - change) / DAY_S,
     )
@@ -171,7 +173,7 @@ def _told(observation: Observation, change: float, inside: dict[str, str]) -> To
         stratum=observation.stratum,
         exposure=observation.exposure,
         value=observation.value,
-        began=(observation.began - change) / DAY_S,
-        day=(observation.at - change) / DAY_S,
+        began=round((observation.began - change) / DAY_S, 4),
+        day=round((observation.at - change) / DAY_S, 4),
         inside=all(observation.segments.get(name, value) == value for name, value in inside.items()),
     )
