@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.sequential.decile_mixture import DecileMixture
-from detectors.signals.contract import BASELINE_RETAKEN
 from detectors.signals.opportunities import OPENED
 from detectors.signals.slg_cycle_spread import CycleSpread
 from detectors.signals.slg_cycle_spread_baseline import stretch_of
@@ -25,23 +24,16 @@ from detectors.signals.slg_cycle_spread_state import (
     share_in_outer,
 )
 from schemas.alerts import DriftAlert
-from schemas.observations import Observation
 from schemas.settings import DriftSettings
-from tests.unit.pipeline_world import DAY, START, day_of, log_normal, pipeline
-from tests.unit.sales_world import judge, said
+from tests.unit.judging import judge, said
+from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, log_normal, pipeline, two_speeds
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = CycleSpread.configured(DriftSettings(), 120)
-CHANGE = 300
 
 
 def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
     return log_normal(day, random, 0.5 if day < CHANGE else 0.85)
-
-
-def two_speeds(day: float, random: np.random.Generator) -> tuple[float, bool]:
-    took, won = log_normal(day, random)
-    return took * (1.0 if day < CHANGE else 5**0.6 if random.random() < 0.4 else 5**-0.4), won
 
 
 def slower(day: float, random: np.random.Generator) -> tuple[float, bool]:
@@ -108,39 +100,6 @@ def test_closings_that_are_told_late_are_taken_in(late: float) -> None:
     state, alerts = judge(SIGNAL, sorted(some, key=lambda each: each.at))
     assert [each for each in said(alerts) if each[1] == "drifting"] == []
     assert SIGNAL.verdicts(state)[0].state == "watching"
-
-
-def test_its_end_is_told_and_a_baseline_can_be_retaken() -> None:
-    def for_a_while(day: float, random: np.random.Generator) -> tuple[float, bool]:
-        return two_speeds(day if day < CHANGE + 150 else 0.0, random)
-
-    told = pipeline(SIGNAL.name, days=CHANGE + 320, seed=1, length=for_a_while)
-    state, alerts = judge(SIGNAL, told)
-    whole = [each for each in said(alerts) if each[0] == "all" and each[1] in ("drifting", "resolved")]
-    assert whole == [("all", "drifting"), ("all", "resolved")]
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure=BASELINE_RETAKEN,
-        at=told[-1].at,
-        began=told[-1].at,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    assert SIGNAL.step(state, retaken) == []
-    assert SIGNAL.verdicts(state)[0].state == "learning"
-
-
-@pytest.mark.parametrize("at", [0.4, 0.8, 0.95])
-def test_a_stored_state_goes_on_as_it_was(at: float) -> None:
-    told = pipeline(SIGNAL.name, days=420, seed=1, length=two_speeds)
-    whole, alerts = judge(SIGNAL, told)
-    half = int(len(told) * at)
-    state, before = judge(SIGNAL, told[:half])
-    state = SIGNAL.decode_state(SIGNAL.encode_state(state))
-    after = [alert for each in told[half:] for alert in SIGNAL.step(state, each)]
-    assert before + after == alerts
-    assert SIGNAL.encode_state(state) == SIGNAL.encode_state(whole)
 
 
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=30), cuts=st.lists(st.integers(1, 9)))
