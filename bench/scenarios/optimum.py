@@ -20,10 +20,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.scenarios.rounds import Run, Told
+from bench.scenarios import lifetimes
+from bench.scenarios.rounds import SETTINGS, Run, Told
 from detectors.catalogue import SIGNALS
 from detectors.sequential.contract import threshold
-from schemas.settings import Settings
 
 JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "plg.conversion_gap": (("paid_given_activated",),),
@@ -33,11 +33,9 @@ JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "clg.churn_cohorts": (("customer_month",),),
     "clg.support_burden": (("ticket",),),
     "slg.hedged_language": (("hedged",),),
-    "slg.cycle_spread": (("won", "lost"),),
-    "slg.aged_win_rate": (("won",), ("lost",)),
     "slg.off_profile_pipeline": (("off_profile",),),
 }
-"""signal -> what it asks for together, each by the measures that tell of it; a signal that is not here is judged by all"""
+"""signal -> what it asks for together, each by the measures that tell of it; those that follow lifetimes are in lifetimes.py"""
 
 BY_EXPOSURE = frozenset({"clg.support_burden"})
 """signals whose observations have an exposure that is known before the value (days at risk end with it)"""
@@ -53,14 +51,16 @@ class Optimum:
     def __init__(self, signal: str, runs: Sequence[Run]) -> None:
         self._signal = signal
         self._runs = runs
-        settings = Settings().drift
-        self._budget = settings.false_alarms_per_year
+        settings = SETTINGS.drift
+        self._settings = settings
         self._monitors = settings.max_segments * len(SIGNALS)
         everything = tuple(sorted({each.measure for run in runs for each in self._of(run, None)}))
         self._parts = JUDGED.get(signal, (everything,))
 
     def delays(self) -> list[float]:
         """Days from the change to the alarm, by run; infinite where there was none."""
+        if self._signal in lifetimes.QUESTIONS:
+            return lifetimes.delays(self._signal, self._runs, self._settings, self._monitors)
         by_part = [self._delays_of(part) for part in self._parts]
         return [max(each) for each in zip(*by_part, strict=True)]
 
@@ -95,7 +95,7 @@ class Optimum:
         days = -min((each.day for each in mature), default=-1.0) * len(self._runs)
         limit = threshold(
             units_per_day=max(len(mature) / days, 1e-6),
-            false_alarms_per_year=self._budget,
+            false_alarms_per_year=self._settings.false_alarms_per_year,
             monitors=self._monitors,
         )
         found = []

@@ -13,7 +13,7 @@ from bench.scenarios.sizes import company_of, size_of
 from detectors.catalogue import SIGNALS
 from schemas.icp import ICP, load_icp
 from schemas.observations import Observation
-from schemas.settings import Settings
+from schemas.settings import DriftSettings, Settings
 from streams.history import batches
 from streams.pipeline import Pipeline
 from streams.simulation.calendar import DAY_S, Calendar
@@ -26,6 +26,8 @@ from streams.stores.memory import MemoryStore
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLE = Path(__file__).parents[2] / "examples" / "acme" / "icp.yaml"
+SETTINGS = Settings(drift=DriftSettings(currency_rates={"USD": 0.92, "GBP": 1.16}))
+"""The defaults, and rates: the simulated company sells in three currencies, the sample's amount bands are in EUR."""
 ICP_CHANGES = "slg-icp-file-changed"
 """the scenario that is replayed with a stricter version of the ICP file from the change on"""
 _BATCH = 200_000
@@ -77,7 +79,7 @@ def run(name: str, seed: int) -> Run:
     scenario, size = company_of(SCENARIOS[name]), size_of(SCENARIOS[name])
     calendar = Calendar(int(UNTIL.timestamp()), size.days)
     change = change_of(scenario, calendar)
-    pipeline = Pipeline(MemoryStore(), icps(name, calendar.start, change), Settings(), None)
+    pipeline = Pipeline(MemoryStore(), icps(name, calendar.start, change), SETTINGS, None)
     judged = frozenset(scenario.drifts) & frozenset(SIGNALS)
     inside = {
         str(dimension): value for plant in scenario.plants for dimension, value in plant.segment.items()
