@@ -15,8 +15,9 @@ from yarl import URL
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import ALL
 from schemas.errors import EventRefused, PlumblineError
+from schemas.event_reader import decode_event
 from schemas.event_subjects import SIGNAL_PREFIX
-from schemas.events import DriftAcknowledged, DriftAcknowledgedData, decode_event, encode_event
+from schemas.events import DriftAcknowledged, DriftAcknowledgedData, encode_event
 from schemas.settings import Settings
 from streams.cli.data_options import data_options
 from streams.cli.drift_reading import find_verdict, read_drift, segment_named
