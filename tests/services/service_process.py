@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.services.waiting import wait_until
+
 START_LIMIT_S = 90
 
 
@@ -107,8 +109,12 @@ def _await(
     said: Callable[[], bytes], ready: str, name: str, *, given_up: Callable[[], bool] = lambda: False
 ) -> None:
     """Returns when the output has ``ready`` in it: a program tells nobody else."""
-    deadline = time.monotonic() + START_LIMIT_S
-    while ready not in (output := said().decode(errors="replace")):
-        if given_up() or time.monotonic() > deadline:
-            raise AssertionError(f"{name} did not start:\n{output}")
-        time.sleep(0.03)
+    output = ""
+
+    def is_ready() -> bool:
+        nonlocal output
+        output = said().decode(errors="replace")
+        assert ready in output or not given_up(), f"{name} did not start:\n{output}"
+        return ready in output
+
+    wait_until(is_ready, START_LIMIT_S, told=lambda: f"{name} did not start:\n{output}")
