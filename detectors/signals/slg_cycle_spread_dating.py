@@ -7,14 +7,12 @@ deciles alike, those since by one of the shapes of sequential/decile_mixture.py;
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
 
 from scipy.special import logsumexp
 
 from detectors.sequential.decile_mixture import DECILES, SHAPES
-from detectors.signals.dating import CREDIBLE, Dated
+from detectors.signals.dating import Dated, posterior
 from detectors.signals.slg_cycle_spread_state import SpreadWeek
 
 LAST = DECILES - 1
@@ -54,12 +52,4 @@ def date_spread(weeks: Sequence[SpreadWeek], otherwise: float) -> Dated:
         possible.append((week.start, n, ones, float(logsumexp(terms))))
     if not possible:
         return Dated(otherwise, otherwise, otherwise, 0, 0)
-    possible.reverse()
-    best = max(each[3] for each in possible)
-    reached = list(accumulate(math.exp(each[3] - best) for each in possible))
-    tail = (1 - CREDIBLE) / 2 * reached[-1]
-    earliest, middle, latest = (
-        possible[min(bisect_left(reached, quantile), len(possible) - 1)]
-        for quantile in (tail, reached[-1] / 2, reached[-1] - tail)
-    )
-    return Dated(middle[0], earliest[0], latest[0], middle[1], middle[2])
+    return posterior(possible[::-1])
