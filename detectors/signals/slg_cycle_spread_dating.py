@@ -1,7 +1,7 @@
 """Since when deals spread differently: the median of a posterior over the weeks of their creation.
 
 As dating.py does for shares: all starts are equally likely beforehand, deals before the start fall into the baseline's
-deciles alike, those since by one of the shapes of sequential/decile_mixture.py; the range holds CREDIBLE of the posterior.
+parts by their shares, those since by one of the shapes of sequential/decile_mixture.py; the range holds CREDIBLE of the posterior.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Sequence
 
 from scipy.special import logsumexp
 
-from detectors.sequential.decile_mixture import DECILES, SHAPES
+from detectors.sequential.decile_mixture import PARTS, SHAPES, SHARES
 from detectors.signals.dating import Dated, posterior
 from detectors.signals.slg_cycle_spread_state import SpreadWeek
 
-LAST = DECILES - 1
+LAST = PARTS - 1
 
 
 def _logs(masses: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Log likelihood ratios of a deal that reached a decile, for each but the last: that it ended in it, that it is beyond."""
+    """Log likelihood ratios of a deal that reached a part, for each but the last: that it ended in it, that it is beyond."""
     ended, beyond = [], []
     for number in range(LAST):
-        left = sum(masses[number:])
-        here = masses[number] / left * (DECILES - number)
-        further = (1 - masses[number] / left) / (1 - 1 / (DECILES - number))
+        left, usual = sum(masses[number:]), sum(SHARES[number:])
+        here = (masses[number] / left) / (SHARES[number] / usual)
+        further = (1 - masses[number] / left) / (1 - SHARES[number] / usual)
         ended.append(math.log(here))
         beyond.append(math.log(further))
     return ended, beyond

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sequential.decile_mixture import DecileMixture
+from detectors.sequential.decile_mixture import PARTS
 from detectors.signals.opportunities import OPENED
 from detectors.signals.slg_cycle_spread import CycleSpread
 from detectors.signals.slg_cycle_spread_baseline import stretch_of
@@ -102,33 +102,6 @@ def test_closings_that_are_told_late_are_taken_in(late: float) -> None:
     assert SIGNAL.verdicts(state)[0].state == "watching"
 
 
-@given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=30), cuts=st.lists(st.integers(1, 9)))
-def test_parts_of_a_value_say_together_what_the_whole_says(lengths: list[int], cuts: list[int]) -> None:
-    detector = DecileMixture.from_baseline(300)
-    whole, parts = detector.new_state(), detector.new_state()
-    for at, place in enumerate(lengths):
-        detector.update(whole, place, at)
-        beyond = 0
-        for cut in [*sorted(cuts), 9]:
-            if beyond == 9 or cut <= beyond:
-                continue
-            ended = place < cut
-            detector.update_partly(parts, beyond, place if ended else cut, at, ended=ended)
-            if ended:
-                break
-            beyond = cut
-    assert detector.statistic(parts) == pytest.approx(detector.statistic(whole), rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("beyond", "place", "ended"), [(0, 0, False), (3, 2, True), (9, 9, True), (4, 10, False)]
-)
-def test_what_is_known_only_grows(beyond: int, place: int, ended: bool) -> None:
-    detector = DecileMixture.from_baseline(300)
-    with pytest.raises(ValueError, match="only grows"):
-        detector.update_partly(detector.new_state(), beyond, place, 0.0, ended=ended)
-
-
 @settings(max_examples=30)
 @given(outcomes=st.lists(st.floats(1, 200), min_size=120, max_size=200), now=st.floats(30, 400))
 def test_a_baseline_knows_the_decile_of_each_of_its_deals(outcomes: list[float], now: float) -> None:
@@ -155,7 +128,15 @@ def test_deals_are_thinned_evenly_and_bounded() -> None:
 
 
 def test_a_share_counts_those_of_whom_not_all_is_known() -> None:
-    week = SpreadWeek(START, 0, 0, 0.0, ended=[20, *[0] * 8], beyond=[80, *[0] * 8])
+    fast = 3  # the parts that the first decile is cut into
+    week = SpreadWeek(
+        START,
+        0,
+        0,
+        0.0,
+        ended=[8, 6, 6, *[0] * (PARTS - 1 - fast)],
+        beyond=[92, 86, 80, *[0] * (PARTS - 1 - fast)],
+    )
     found = share_in_outer([week])
     assert found is not None
     # A fifth is fast; nobody has come further, so of the rest a ninth is taken to become slow.
