@@ -37,7 +37,7 @@ STEP = 0.1
 SURE = 0.975
 WANTED_ONES = 250
 """Tickets of the elite, from which the null's bound lies within a tenth of the estimate."""
-LONGEST_DAYS = 90.0
+LONGEST_DAYS = 180.0
 
 
 class SupportState(RateState, kw_only=True):
