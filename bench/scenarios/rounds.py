@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from bench.scenarios.sizes import company_of, size_of
 from detectors.catalogue import SIGNALS
+from detectors.signals.clg_support_burden import CUSTOMER, LEFT, TICKET, SupportBurden
 from schemas.icp import ICP, load_icp
 from schemas.observations import Observation
 from schemas.settings import DriftSettings, Settings
@@ -86,6 +88,7 @@ def run(name: str, seed: int) -> Run:
     }
     told: list[Told] = []
     said: list[Said] = []
+    readings = Readings()
     with tempfile.TemporaryDirectory(prefix="plumbline-scenario-") as folder:
         path = Path(folder) / "events.jsonl"
         order = Order(
@@ -101,9 +104,10 @@ def run(name: str, seed: int) -> Run:
             for result in pipeline.process(batch):
                 said += [_said(alert, change) for alert in result.effects.alerts]
                 told += [
-                    _told(each, change, inside)
+                    _told(reading, change, inside)
                     for each in result.effects.observations
                     if each.signal in judged
+                    for reading in readings.of(each)
                 ]
     if not pipeline.ledger.balanced:
         raise SystemExit("the ledger is not balanced: the measurement is worth nothing")
@@ -122,6 +126,21 @@ def run(name: str, seed: int) -> Run:
         events=pipeline.ledger.received,
         seconds=time.process_time() - began,
     )
+
+
+class Readings:
+    """Whether a ticket is the elite's, and of what share of the seats, is known only where all accounts are: observations of
+    clg.support_burden are told as its monitor is told them, all others as they are."""
+
+    def __init__(self) -> None:
+        self._signal = SupportBurden.configured(SETTINGS.drift, 1)
+        self._state = self._signal.new_state()
+
+    def of(self, observation: Observation) -> Sequence[Observation]:
+        if observation.signal != self._signal.name or observation.measure not in (TICKET, CUSTOMER, LEFT):
+            return (observation,)
+        found = self._signal.read(self._state, observation)
+        return () if isinstance(found, str) else found
 
 
 def change_of(scenario: Scenario, calendar: Calendar) -> float:

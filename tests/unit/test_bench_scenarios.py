@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 
 from bench.scenarios.__main__ import chosen
 from bench.scenarios.optimum import BY_EXPOSURE, JUDGED, Optimum
 from bench.scenarios.report import alarms, delay_of, report
-from bench.scenarios.rounds import ICP_CHANGES, Run, Said, Told, icps
+from bench.scenarios.rounds import ICP_CHANGES, SETTINGS, Readings, Run, Said, Told, icps
 from bench.scenarios.sizes import size_of
 from detectors.catalogue import SIGNALS
+from detectors.sequential.cohort_excess import SET_APART
 from streams.simulation.scenarios import SCENARIOS
 
 
@@ -129,3 +131,32 @@ def test_the_stricter_file_follows_at_the_change_alone() -> None:
     assert [v.alert.fit_at_least for v in second.variants] == [
         v.alert.fit_at_least + 20 for v in first.variants
     ]
+
+
+def left(began: float, day: float, value: float) -> Told:
+    return Told("clg.churn_cohorts", "customer_month", "others", 30.0, value, began, day, True)
+
+
+def cohorts(seed: int, hazard: Callable[[float], float]) -> list[Told]:
+    """Five customers a day, each told of once, 30 days after it was acquired."""
+    draw = random.Random(seed)
+    acquired = [each / 5 for each in range(-2000, 2000)]
+    return [left(began, began + 30, float(draw.random() < hazard(began))) for began in acquired]
+
+
+def test_the_optimum_of_churn_can_use_no_single_bad_stretch_of_cohorts() -> None:
+    lasting = [made([], cohorts(seed, lambda began: 0.05 if began < 0 else 0.3)) for seed in range(6)]
+    delays = Optimum("clg.churn_cohorts", lasting).delays()
+    assert all(30 + 7 * SET_APART < delay < 120 for delay in delays)
+    month = [made([], cohorts(seed, lambda began: 0.3 if 0 <= began < 31 else 0.05)) for seed in range(6)]
+    assert all(math.isinf(delay) for delay in Optimum("clg.churn_cohorts", month).delays())
+
+
+def test_tickets_are_told_to_the_optimum_as_the_signal_is_told_them() -> None:
+    readings = Readings()
+    example = SIGNALS["clg.support_burden"].configured(SETTINGS.drift, 1).healthy_example()
+    tickets = [
+        each for observation in example for each in readings.of(observation) if each.measure == "ticket"
+    ]
+    assert {each.value for each in tickets} == {0.0, 1.0}
+    assert all(0 < each.exposure < 1 for each in tickets)
