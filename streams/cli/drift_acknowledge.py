@@ -20,7 +20,7 @@ from schemas.event_subjects import SIGNAL_PREFIX
 from schemas.events import DriftAcknowledged, DriftAcknowledgedData, encode_event
 from schemas.settings import Settings
 from streams.cli.data_options import data_options
-from streams.cli.drift_reading import find_verdict, read_drift, segment_named
+from streams.cli.drift_reading import find_verdict, read_drift
 from streams.cli.service_options import bearer_token, service_address
 from streams.log_or_service import post_events, put_events
 from streams.serving.views import VerdictView
@@ -88,7 +88,7 @@ def acknowledge(
         raise click.UsageError("--json asks nothing: give --yes too")
     settings = load_settings(settings_path, {"data_dir": data_dir} if data_dir is not None else None)
     reading = read_drift(settings, data_dir)
-    verdict = find_verdict(reading.verdicts, signal, segment_named(segment))
+    verdict = find_verdict(reading.verdicts, signal, segment)
     _refuse_what_means_nothing(verdict, retake_baseline)
     event = _event(
         verdict,
