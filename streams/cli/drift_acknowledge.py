@@ -133,7 +133,7 @@ _DONE = {
     (False, False): "the drift is acknowledged",
     (False, True): "its baseline is taken anew",
     (True, False): "the illness is acknowledged, and what it suspends stays suspended",
-    (True, True): "it is forgotten, and learned anew if it speaks",
+    (True, True): "what was learned of it is forgotten, and is learned anew if it speaks",
 }
 """(of a source, baseline retaken) -> what was done"""
 
