@@ -30,7 +30,7 @@ from detectors.sequential.spread_labels import SMALLEST_SAMPLE, Label, label_spr
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
-from detectors.signals.slg_cycle_spread_baseline import Stretch, worth
+from detectors.signals.slg_cycle_spread_baseline import LEAST_IN_ALL, Stretch, worth
 from detectors.signals.slg_cycle_spread_dating import date_spread
 from detectors.signals.slg_cycle_spread_learning import (
     drop_unsteady,
@@ -136,7 +136,11 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
     def _lacks(self) -> list[str]:
         state, promise = self.stored, self._promise
         return lacking(
-            (state.mature, promise.min_baseline, "opportunities that are old enough to be known"),
+            (
+                state.mature,
+                max(promise.min_baseline, LEAST_IN_ALL),
+                "opportunities that are old enough to be known",
+            ),
             (state.days, promise.min_baseline_days, "days that they cover"),
         )
 

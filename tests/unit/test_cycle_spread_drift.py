@@ -103,7 +103,7 @@ def test_closings_that_are_told_late_are_taken_in(late: float) -> None:
 
 
 @settings(max_examples=30)
-@given(outcomes=st.lists(st.floats(1, 200), min_size=120, max_size=200), now=st.floats(30, 400))
+@given(outcomes=st.lists(st.floats(1, 200), min_size=170, max_size=250), now=st.floats(60, 450))
 def test_a_baseline_knows_the_decile_of_each_of_its_deals(outcomes: list[float], now: float) -> None:
     deals = [
         Followed(START + i * DAY, days if i + days <= now else OPEN)
