@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from tests.services.programs import free_port, missing, program, services_by
-from tests.services.service_process import START_LIMIT_S, ServiceContainer, ServiceProcess
+from tests.services.service_process import START_LIMIT_S, Service, ServiceContainer, ServiceProcess
 from tests.services.waiting import until
 
 VERSION = "4.2.0"
@@ -64,29 +64,9 @@ SETTINGS = {
 }
 
 
-class Broker(Protocol):
-    """A broker that can be put through what brokers go through."""
-
+class Broker(Service, Protocol):
     bootstrap: str
     """host:port"""
-
-    def start(self) -> None:
-        """Starts it, again after ``kill`` or ``stop``; returns when it takes requests."""
-        ...
-
-    def stop(self) -> None:
-        """Ends it in order."""
-        ...
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        ...
-
-    def freeze(self) -> None:
-        """Holds it still, connections open, until ``thaw``."""
-        ...
-
-    def thaw(self) -> None: ...
 
 
 class PackagedBroker(ServiceProcess):

@@ -25,7 +25,7 @@ from redis import exceptions as errors
 
 from schemas.redis_settings import RedisSettings
 from tests.services.programs import free_port, program, services_by
-from tests.services.service_process import START_LIMIT_S, ServiceContainer, ServiceProcess
+from tests.services.service_process import START_LIMIT_S, Service, ServiceContainer, ServiceProcess
 from tests.services.waiting import wait_until
 
 IMAGE = "redis:7"
@@ -38,29 +38,9 @@ SETTINGS = {
 }
 
 
-class RedisServer(Protocol):
-    """A server that can be put through what servers go through."""
-
+class RedisServer(Service, Protocol):
     url: str
     """redis://host:port"""
-
-    def start(self) -> None:
-        """Starts it, again after ``kill`` or ``stop``; returns when it takes commands."""
-        ...
-
-    def stop(self) -> None:
-        """Ends it in order."""
-        ...
-
-    def kill(self) -> None:
-        """Ends it as a power cut would (but what it has written to files stays)."""
-        ...
-
-    def freeze(self) -> None:
-        """Holds it still, connections open, until ``thaw``."""
-        ...
-
-    def thaw(self) -> None: ...
 
 
 class PackagedServer(ServiceProcess):

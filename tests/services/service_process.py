@@ -7,11 +7,33 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.services.waiting import wait_until
 
 START_LIMIT_S = 90
+
+
+class Service(Protocol):
+    """A server that can be put through what servers go through."""
+
+    def start(self) -> None:
+        """Starts it, again after ``kill`` or ``stop``; returns when it takes requests."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it in order."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it as a power cut would (but what it has written to files stays)."""
+        ...
+
+    def freeze(self) -> None:
+        """Holds it still, connections open, until ``thaw``."""
+        ...
+
+    def thaw(self) -> None: ...
 
 
 class ServiceProcess:
