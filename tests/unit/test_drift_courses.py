@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import groupby
 
+import msgspec
 import pytest
 
 from detectors.catalogue import SIGNALS
 from detectors.signals.contract import ALL, Verdict, VerdictState
 from schemas.alerts import DriftAlert, Notice
+from schemas.duration import WEEK
 from tests.unit.drift_courses import COURSES, Course
 from tests.unit.judging import retaken
 
@@ -119,6 +121,17 @@ def test_what_was_learned_anew_is_the_new_normal(run: Run) -> None:
     ended = next(place for place, each in enumerate(told) if each.at >= run.drifts[1].since.timestamp())
     alerts = [alert for each in told[run.told : ended] for alert in signal.step(state, each)]
     assert [alert for alert in alerts if alert.segment == run.course.segment] == []
+
+
+def test_when_it_comes_again_it_has_ids_of_its_own(run: Run) -> None:
+    """The same history once more, weeks later: the second drift is not taken for a repeat of the first."""
+    signal, told = run.course.signal, run.course.observations
+    state, later = signal.decode_state(run.end), (told[-1].at - told[0].at) // WEEK * WEEK + WEEK
+    again = (msgspec.structs.replace(each, at=each.at + later, began=each.began + later) for each in told)
+    ids = [alert.id for each in again for alert in signal.step(state, each)]
+    assert ids
+    assert not {*ids} & {alert.id for alert in run.alerts}
+    assert len({*ids}) == len(ids)
 
 
 def test_a_state_stays_small(run: Run) -> None:
