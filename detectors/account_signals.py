@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from detectors.account_state import AccountState, drop_timer, memory_of, present, set_timer
@@ -83,7 +84,7 @@ class Facts:
         began = state.milestones.get("signed_up")
         if began is None:
             since = state.attributes.get("customer_since")
-            began = _seconds_of(since[0]) if since is not None else None
+            began = _seconds_of(since[0]) if since is not None and isinstance(since[0], str) else None
         return at - began if began is not None and began <= at else None
 
 
@@ -143,10 +144,10 @@ class Output:
         drop_timer(self._state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self._effects)
 
 
-def _seconds_of(written: object) -> float | None:
-    """Unix seconds of a time as profiles are checked to write it (RFC 3339); None for what is none."""
-    if not isinstance(written, str):
-        return None
+@lru_cache(4096)
+def _seconds_of(written: str) -> float | None:
+    """Unix seconds of a time as profiles are checked to write it (RFC 3339); None for what is none. Asked for at each of an
+    account's product events: remembered."""
     try:
         time = datetime.fromisoformat(written)
     except ValueError:

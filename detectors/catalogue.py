@@ -10,6 +10,7 @@ from detectors.sequential.cohort_excess import CohortExcess
 from detectors.sequential.cohort_hazard import CohortHazard
 from detectors.sequential.conjunction import Conjunction
 from detectors.sequential.contract import Detector
+from detectors.sequential.decile_cohorts import DecileCohorts
 from detectors.sequential.decile_mixture import DecileMixture
 from detectors.sequential.expected_events import ExpectedEvents
 from detectors.sequential.exposure_mixture import ExposureMixture
@@ -35,6 +36,7 @@ DETECTORS: dict[str, type[Detector]] = {
     "cohort_hazard": CohortHazard,
     "conjunction": Conjunction,
     "decile_mixture": DecileMixture,
+    "decile_cohorts": DecileCohorts,
     "expected_events": ExpectedEvents,
     "exposure_mixture": ExposureMixture,
     "river": RiverDetector,

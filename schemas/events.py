@@ -12,18 +12,13 @@ Reference: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/j
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.errors import EventRefused, Problem
-from schemas.event_depth import deeper_than
-from schemas.event_problems import WIDE_INTEGER, explain, not_json, out_of_calendar
-from schemas.event_subjects import wrong_subject
+from schemas.event_problems import WIDE_INTEGER
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -72,7 +67,7 @@ class KnownAttributes(Struct, kw_only=True):
     technologies: list[str] | None = None
 
 
-def _refuse_wide_integers(values: dict[str, Any] | list[Any], path: str) -> None:
+def refuse_wide_integers(values: dict[str, Any] | list[Any], path: str) -> None:
     """Raises msgspec.ValidationError for an integer that 64 bits do not hold."""
     for value in values if isinstance(values, list) else values.values():
         kind = type(value)
@@ -80,7 +75,7 @@ def _refuse_wide_integers(values: dict[str, Any] | list[Any], path: str) -> None
             if not -(2**63) <= value < 2**63:
                 raise msgspec.ValidationError(f"{WIDE_INTEGER} - at `{path}`")
         elif kind is dict or kind is list:
-            _refuse_wide_integers(value, path + "[...]")
+            refuse_wide_integers(value, path + "[...]")
 
 
 class AccountProfileData(Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -89,7 +84,7 @@ class AccountProfileData(Struct, kw_only=True, gc=False, omit_defaults=True):
     def __post_init__(self) -> None:
         if len(self.attributes) > MAX_ATTRIBUTES:
             raise ValueError(f"an account has at most {MAX_ATTRIBUTES} attributes")
-        _refuse_wide_integers(self.attributes, "$.data.attributes[...]")
+        refuse_wide_integers(self.attributes, "$.data.attributes[...]")
         try:
             msgspec.convert(self.attributes, KnownAttributes)
         except msgspec.ValidationError as error:
@@ -266,112 +261,7 @@ EVENT_CLASSES: dict[str, type[Envelope]] = {
 NOT_OF_ACCOUNTS = frozenset({ProductReleased, DriftAcknowledged})
 """Their subject is never an account."""
 
-_decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
-
-_EVENT_TYPES = ", ".join(sorted(EVENT_CLASSES))
-
-_LAST_TIME = datetime(9000, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-
-_CONTROL = re.compile(r"[\x00-\x1f]")
-
-
-def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> Event:
-    """The event in ``raw``, as event_reader reads it."""
-    return event_reader(limits, now)(raw)[2]
-
-
-def event_reader(
-    limits: Limits = DEFAULT_LIMITS, now: float | None = None
-) -> Callable[[bytes], tuple[str, float, Event]]:
-    """What reads events (UTF-8 JSON): raw -> (subject, time in Unix seconds, event).
-
-    ``now`` is the present in Unix seconds: events later than it by more than the tolerance are refused; None takes any
-    time. The reader raises EventRefused, with a Problem whose ``code`` is one of the reasons below. It is prepared
-    once for many events, since this is the hot path.
-
-    Reasons: not_json, too_large, too_deep, unknown_type, missing_field, wrong_type, bad_value, bad_time, in_future,
-    wrong_subject.
-    """
-    max_bytes, max_depth = limits.max_bytes, limits.max_depth
-    latest = _LAST_TIME if now is None else min(now + limits.future_tolerance_s, _LAST_TIME)
-    decode = _decoder.decode
-
-    def read(raw: bytes) -> tuple[str, float, Event]:
-        if len(raw) > max_bytes:
-            raise _refused(
-                "too_large",
-                f"the event has {len(raw)} bytes; the limit is {max_bytes}",
-                remedy="send less in text fields, or raise the limit max_event_bytes in the settings",
-            )
-        containers = raw.count(b"{")
-        if b"[" in raw:
-            containers += raw.count(b"[")
-        if containers > max_depth and deeper_than(raw, max_depth):
-            raise _refused(
-                "too_deep",
-                f"the event is nested more than {max_depth} levels deep",
-                remedy="send flat properties, or raise the limit max_event_depth in the settings",
-            )
-        try:
-            if not raw.isascii():
-                raw.decode()  # msgspec does not look into the texts that it skips
-            event: Event = decode(raw)
-        except msgspec.ValidationError as error:
-            raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise EventRefused(not_json(raw, error)) from None
-        at = event.time.timestamp()
-        if not 0 <= at <= latest:
-            raise _wrong_time(at)
-        subject = event.subject
-        # What most events have no sign of is looked at apart. 92 is a backslash: only an escape can bring a control
-        # character into a text.
-        if (
-            containers > 3
-            or ":" in subject
-            or 92 in raw
-            or not subject.isprintable()
-            or type(event) in NOT_OF_ACCOUNTS
-        ):
-            _refuse_unusual(raw, event, containers)
-        return subject, at, event
-
-    return read
-
-
-def _wrong_time(at: float) -> EventRefused:
-    if not 0 <= at <= _LAST_TIME:
-        return EventRefused(out_of_calendar())
-    return _refused(
-        "in_future",
-        "the event's time is in the future",
-        where="$.time",
-        remedy="check the sender's clock and time zone",
-    )
-
-
-def _refuse_unusual(raw: bytes, event: Event, containers: int) -> None:
-    """Raises EventRefused for what only an event that looks unusual can have."""
-    if containers > 3 and type(event) is ProductEvent and event.data.properties:
-        try:
-            _refuse_wide_integers(event.data.properties, "$.data.properties[...]")
-        except msgspec.ValidationError as error:
-            raise EventRefused(explain(str(error), _EVENT_TYPES)) from None
-    subject = event.subject
-    if not subject.isprintable():  # it goes into keys, pages and terminals
-        raise _refused(
-            "wrong_subject",
-            "the subject has characters that can't be printed",
-            where="$.subject",
-            remedy="give the account's id as the subject, without control characters",
-        )
-    if 92 in raw:
-        _refuse_control_characters(event)
-    if ":" in subject or type(event) in NOT_OF_ACCOUNTS:
-        problem = wrong_subject(str(type(event).__struct_config__.tag), subject)
-        if problem is not None:
-            raise EventRefused(problem)
 
 
 def encode_event(event: Event) -> bytes:
@@ -382,19 +272,3 @@ def encode_event(event: Event) -> bytes:
 def event_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of all events."""
     return msgspec.json.schema(Event)
-
-
-def _refused(code: str, what: str, *, where: str = "$", remedy: str = "") -> EventRefused:
-    return EventRefused(Problem(code=code, what=what, where=where, remedy=remedy))
-
-
-def _refuse_control_characters(event: Event) -> None:
-    """CloudEvents 1.0 forbids them in attributes, and lists and terminals would trip over them."""
-    for name in ("id", "source"):
-        if _CONTROL.search(getattr(event, name)):
-            raise _refused(
-                "bad_value",
-                "it holds a control character",
-                where=f"$.{name}",
-                remedy="leave out NUL, line breaks, tabs and the like",
-            )

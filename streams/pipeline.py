@@ -15,13 +15,14 @@ from detectors.catalogue import signals
 from detectors.drift import DriftStage, all_verdicts
 from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
 from streams.batch_result import BatchResult
 from streams.flood_limit import FloodLimit
 from streams.processor import Processor
+from streams.stage import one_by_one
 from streams.stores.contract import EmbeddedStore, Ledger
 
 EVENTS = "events"
@@ -59,12 +60,12 @@ class Pipeline:
         self._accounts = Processor(
             store,
             self.account_stage,
-            event_reader(settings.limits),
+            EventReader(settings.limits).read_all,
             late_after_s=settings.late_after,
             cached_states=cached_states,
             flood_limit=flood_limit,
         )
-        self._drift = Processor(store, self.drift_stage, _decode_observation)
+        self._drift = Processor(store, self.drift_stage, one_by_one(_read_observation))
 
     @property
     def ledger(self) -> Ledger:
@@ -87,7 +88,7 @@ class Pipeline:
         Raises DeadLetterFlood when there are too many dead letters: then nothing of the batch is in."""
         # The present is taken once a batch, for no batch takes long.
         if self._now is not None:
-            self._accounts.decode = event_reader(self._limits, self._now())
+            self._accounts.read_all = EventReader(self._limits, self._now()).read_all
         result = self._accounts.process(EVENTS, records)
         return [result, *self.catch_up()] if result.effects.observations else [result]
 
@@ -128,7 +129,7 @@ class Pipeline:
         return None if stored is None else self.account_stage.decode_state(account, stored.state)
 
 
-def _decode_observation(raw: bytes) -> tuple[str, float, Observation]:
+def _read_observation(raw: bytes) -> tuple[str, float, Observation]:
     try:
         observation = decode_observation(raw)
     except ValueError as error:  # msgspec's errors are ValueErrors

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Any
+from operator import itemgetter
 
 import structlog
 
@@ -26,17 +26,14 @@ from schemas.errors import EventRefused
 from streams.batch_result import BatchResult
 from streams.batch_run import BatchRun, OwnedPartition, TimerFailed
 from streams.flood_limit import DeadLetterFlood, FloodLimit
-from streams.stage import Decode, Stage
+from streams.stage import Decoded, ReadAll, Stage
 from streams.stores.contract import Claim, Ledger, Store
 
 _log = structlog.get_logger()
 
+_time = itemgetter(2)
 _Place = Callable[[int], tuple[str, int]]
 """index of a record in its batch -> (topic, offset), for a dead letter"""
-
-
-Decoded = tuple[int, str, float, Any]
-"""(number in the batch, key, event time in Unix seconds, record). Without key and record it only moves the watermark on"""
 
 
 class StepFailed(Exception):
@@ -60,7 +57,7 @@ class Processor:
         self,
         store: Store,
         stage: Stage,
-        decode: Decode,
+        read_all: ReadAll,
         *,
         partition: int = 0,
         late_after_s: float | None = None,
@@ -69,7 +66,7 @@ class Processor:
     ) -> None:
         self._owned = OwnedPartition(store, stage, partition, cached_states)
         self._flood_limit = flood_limit
-        self.decode = decode
+        self.read_all = read_all
         """may be replaced between batches"""
         self._late_after_s = inf if late_after_s is None else late_after_s
         self._behind_s = min(BEHIND_S, self._late_after_s)
@@ -224,20 +221,18 @@ class Processor:
     def _decode_all(
         self, run: BatchRun, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
     ) -> tuple[list[Decoded], float]:
-        """The records that can be read, and how far the watermark will have come after them (Unix seconds)."""
-        decode = self.decode
-        decoded: list[Decoded] = []
-        until = run.watermark
-        for index, body in enumerate(bodies, first):
-            if failed and index in failed:
-                run.reject(index, *place(index), "step_failed", "the program failed on it", body)
-                continue
-            try:
-                key, at, record = decode(body)
-            except EventRefused as error:
-                run.reject(index, *place(index), error.problem.code, str(error.problem), body)
-                continue
-            decoded.append((index, key, at, record))
-            if at > until:
-                until = at
-        return decoded, until
+        """The records that can be read, by their number in the batch, and how far the watermark will have come after them (Unix
+        seconds). One without key and record only moves the watermark on."""
+        numbers: Sequence[int] = range(first, first + len(bodies))
+        given = bodies
+        if not failed.isdisjoint(numbers):
+            for index in failed.intersection(numbers):
+                run.reject(
+                    index, *place(index), "step_failed", "the program failed on it", bodies[index - first]
+                )
+            numbers = [index for index in numbers if index not in failed]
+            given = [bodies[index - first] for index in numbers]
+        decoded, refused = self.read_all(numbers, given)
+        for index, error in refused:
+            run.reject(index, *place(index), error.problem.code, str(error.problem), bodies[index - first])
+        return decoded, max(run.watermark, max(map(_time, decoded), default=-inf))

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from schemas.errors import EventRefused
-from schemas.events import Limits, decode_event
+from schemas.event_reader import decode_event
+from schemas.events import Limits
 from streams.dead_letters import Letter
 from streams.gateway.sink import Accepted
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from operator import itemgetter
 from pathlib import Path
 from threading import BrokenBarrierError
 from typing import Any, Self
@@ -32,22 +33,29 @@ from msgspec import Struct
 from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.effects import BY_TIMER
-from schemas.errors import EventRefused, PlumblineError
-from schemas.events import event_reader
+from schemas.errors import PlumblineError
+from schemas.event_reader import EventReader
 from schemas.icp import ICP
 from schemas.observations import encode_observation
 from schemas.settings import Settings
 from streams.batch_run import TimerFailed
 from streams.history import Progress, batches
 from streams.pipeline import EVENTS, spare_the_collector
-from streams.processor import Decoded, Processor, StepFailed
+from streams.processor import Processor, StepFailed
+from streams.stage import Decoded
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
 
 Observe = Callable[[Sequence[bytes]], object]
+Times = np.ndarray[Any, np.dtype[np.float64]]
+Places = np.ndarray[Any, np.dtype[np.intp]]
 
 CHUNK = 8192
 """records between two exchanges of times"""
+
+
+_number = itemgetter(0)
+_time = itemgetter(2)
 
 
 class NotShared(Exception):
@@ -99,11 +107,12 @@ class _Times:
         self._barrier = barrier
         self._turn = 0
 
-    def board(self) -> memoryview[float]:
+    def board(self) -> Times:
         """Where to write the times of one's own records."""
-        return memoryview(self._boards[self._turn]).cast("B").cast("d")
+        board: Times = self._boards[self._turn]
+        return board
 
-    def exchanged(self, records: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def exchanged(self, records: int) -> Times:
         """The times of all records of the chunk, when all processes have written theirs."""
         self._barrier.wait()
         times = self._boards[self._turn, :records]
@@ -149,48 +158,49 @@ class _ShardProcessor(Processor):
     def _decode_all(
         self, run: Any, bodies: Sequence[bytes], place: Any, first: int, failed: set[int]
     ) -> tuple[list[Decoded], float]:
-        decode, subject_of, own_number, of = self.decode, self._subject, self._number, self._of
+        own = self._own_of(bodies, first)
+        self._own += len(own)
+        decoded, refused = self.read_all(own, [bodies[index - first] for index in own])
         board = self._times.board()
-        own: list[Decoded] = []
-        for at_chunk, body in enumerate(bodies):
+        for index, error in refused:
+            run.reject(index, *place(index), error.problem.code, str(error.problem), bodies[index - first])
+            board[index - first] = -inf
+        places = np.fromiter(map(_number, decoded), np.intp, len(decoded)) - first
+        times = np.fromiter(map(_time, decoded), np.float64, len(decoded))
+        board[places] = times
+        reached = np.maximum.accumulate(np.append(run.watermark, self._times.exchanged(len(bodies))))
+        ticks = _ticks(places, times, reached, first)
+        return sorted([*decoded, *ticks], key=_number) if ticks else decoded, float(reached[-1])
+
+    def _own_of(self, bodies: Sequence[bytes], first: int) -> list[int]:
+        """The numbers of the own records, the first of ``bodies`` being number ``first``."""
+        subject_of, number, of = self._subject, self._number, self._of
+        own: list[int] = []
+        for index, body in enumerate(bodies, first):
             try:
                 owner = crc32(subject_of(body).subject.encode()) % of
             except ValueError:  # msgspec's errors are ValueErrors, and so is a text that is no UTF-8
                 owner = 0
-            if owner != own_number:
-                continue
-            self._own += 1
-            index = first + at_chunk
-            try:
-                key, at, record = decode(body)
-            except EventRefused as error:
-                run.reject(index, *place(index), error.problem.code, str(error.problem), body)
-                board[at_chunk] = -inf
-                continue
-            own.append((index, key, at, record))
-            board[at_chunk] = at
-        reached = np.maximum.accumulate(self._times.exchanged(len(bodies)))
-        return _with_ticks(own, reached.tolist(), first, run.watermark)
+            if owner == number:
+                own.append(index)
+        return own
 
 
-def _with_ticks(
-    own: Sequence[Decoded], reached: Sequence[float], first: int, watermark: float
-) -> tuple[list[Decoded], float]:
-    """``own`` records with what others' records do to the watermark before and after them. ``reached``: the newest time up
-    to each record of the chunk."""
-    decoded: list[Decoded] = []
-    for entry in own:
-        before = entry[0] - first - 1
-        if before >= 0 and reached[before] > watermark:
-            watermark = reached[before]
-            decoded.append((entry[0], "", watermark, None))
-        decoded.append(entry)
-        if entry[2] > watermark:
-            watermark = entry[2]
-    if reached and reached[-1] > watermark:
-        watermark = reached[-1]
-        decoded.append((first + len(reached) - 1, "", watermark, None))
-    return decoded, watermark
+def _ticks(places: Places, times: Times, reached: Times, first: int) -> list[Decoded]:
+    """What moves the watermark on for own records where they don't do it themselves: where others' records have brought it past
+    the next own one, and at the end. ``places`` and ``times`` are those of the own records in the chunk; ``reached`` is the
+    watermark before each record of the chunk, and after the last."""
+    own_before = np.maximum.accumulate(np.append(reached[0], times))
+    before = reached[places]
+    told_before = np.maximum.accumulate(np.append(-inf, np.where(before > times, before, -inf)))[:-1]
+    moved = (before > times) & (before > own_before[:-1]) & (before > told_before)
+    ticks: list[Decoded] = [
+        (first + place - 1, "", time, None)
+        for place, time in zip(places[moved].tolist(), before[moved].tolist(), strict=True)
+    ]
+    if reached[-1] > max(own_before[-1], ticks[-1][2] if ticks else -inf):
+        ticks.append((first + len(reached) - 2, "", float(reached[-1]), None))
+    return ticks
 
 
 def _run_shard(
@@ -211,8 +221,8 @@ def _run_shard(
     store = SqliteStore(_store(folder, number))
     try:
         stage = AccountStage(icps, signals(settings.drift), settings.late_after)
-        decode = event_reader(settings.limits, now)
-        processor = _ShardProcessor(store, stage, decode, late_after_s=settings.late_after)
+        read_all = EventReader(settings.limits, now).read_all
+        processor = _ShardProcessor(store, stage, read_all, late_after_s=settings.late_after)
         processor.share(number, of, _Times(shared, barrier))
         for batch, size in batches(paths, settings.batch_events):
             done = processor.process_own(batch)

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from detectors.effects import Effects
 from detectors.health.tally import Heard
+from schemas.errors import EventRefused
 
-Decode = Callable[[bytes], tuple[str, float, Any]]
-"""raw record -> (key, event time in Unix seconds, record); raises EventRefused"""
+Decoded = tuple[int, str, float, Any]
+"""(number, key, event time in Unix seconds, record)"""
+ReadAll = Callable[[Sequence[int], Sequence[bytes]], tuple[list[Decoded], list[tuple[int, EventRefused]]]]
+"""numbers and raw records, as many -> what can be read, in order, each with its number; and the numbers of what is refused"""
+
+
+def one_by_one(read: Callable[[bytes], tuple[str, float, Any]]) -> ReadAll:
+    """What reads many with ``read``: raw record -> (key, event time in Unix seconds, record); raises EventRefused."""
+
+    def read_all(
+        numbers: Sequence[int], raws: Sequence[bytes]
+    ) -> tuple[list[Decoded], list[tuple[int, EventRefused]]]:
+        found: list[Decoded] = []
+        refused: list[tuple[int, EventRefused]] = []
+        for number, raw in zip(numbers, raws, strict=True):
+            try:
+                found.append((number, *read(raw)))
+            except EventRefused as error:
+                refused.append((number, error))
+        return found, refused
+
+    return read_all
 
 
 class Stage(Protocol):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import defaultdict
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
-
 from bench.scenarios import __doc__ as about
 from bench.scenarios.report import report
+from bench.scenarios.results import Name, add, commit_of, kept_in
 from bench.scenarios.rounds import Run, run
 from detectors.catalogue import SIGNALS
+from streams.pipeline import spare_the_collector
 from streams.simulation.scenarios import SCENARIOS
 
 BEGIN, END = "<!-- bench.scenarios begins -->", "<!-- bench.scenarios ends -->"
@@ -36,7 +38,31 @@ def chosen(names: list[str], signals: list[str]) -> list[str]:
     return found
 
 
-def main() -> None:
+def made(tasks: Sequence[Name], jobs: int) -> Iterator[Run]:
+    """The runs, in the order in which they end, ``jobs`` at once."""
+    began = time.monotonic()
+    # Interpreters of their own: what this one has loaded is none of a run's business.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=spare_the_collector) as pool:
+        going = [pool.submit(run, *task) for task in tasks]
+        try:
+            for done, future in enumerate(as_completed(going), start=1):
+                found = future.result()
+                left = (time.monotonic() - began) / done * (len(tasks) - done)
+                drifting = [
+                    f"{e.signal}/{e.segment} {e.day:+.0f}" for e in found.said if e.what == "drifting"
+                ]
+                print(
+                    f"{done}/{len(tasks)} {found.scenario} seed {found.seed}: {', '.join(drifting) or 'silent'} "
+                    f"({found.events:,} events, {found.seconds:.1f} s; {left / 60:.0f} min left)",
+                    file=sys.stderr,
+                )
+                yield found
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def arguments() -> argparse.Namespace:
+    """Ends the program with 2 where they can't be followed."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="scenarios; without any, those of all signals"
@@ -46,40 +72,67 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="keep each run in this file (JSON lines); runs of the same parameters that are there are not made again",
+    )
+    parser.add_argument("--again", action="store_true", help="make them again; the newer ones hold")
+    parser.add_argument(
+        "--from-results", action="store_true", help="make none: report on those that are in --results"
+    )
     parser.add_argument("--write", type=Path, help="put the tables between the marks of this file")
-    parser.add_argument("--runs", type=Path, help="put what each run said into this file, as JSON lines")
     given = parser.parse_args()
     unknown = sorted(set(given.names) - set(SCENARIOS))
     if unknown:
         parser.error(f"there is no scenario {', '.join(unknown)}; plumbline simulate --help lists them")
-    names = chosen(given.names, [signal for signal in given.signals.split(",") if signal])
-    if not names or given.seeds < 1 or given.processes < 1:
-        parser.error("nothing is asked for: give a signal that has scenarios, a seed and a process at least")
-    tasks = [(name, given.first_seed + each) for name in names for each in range(given.seeds)]
-    by_scenario: defaultdict[str, list[Run]] = defaultdict(list)
-    # A fresh interpreter each: what one run leaves in memory is none of another's business.
-    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
-        going = [pool.submit(run, *task) for task in tasks]
-        for done, future in enumerate(as_completed(going), start=1):
-            found = future.result()
-            by_scenario[found.scenario].append(found)
-            drifting = [f"{e.signal}/{e.segment} {e.day:+.0f}" for e in found.said if e.what == "drifting"]
-            print(
-                f"{done}/{len(tasks)} {found.scenario} seed {found.seed}: {', '.join(drifting) or 'silent'} "
-                f"({found.events:,} events, {found.seconds:.1f} s)",
-                file=sys.stderr,
-            )
-    ordered = {name: sorted(by_scenario[name], key=lambda each: each.seed) for name in names}
-    if given.runs:
-        with given.runs.open("wb") as out:
-            for runs in ordered.values():
-                for each in runs:
-                    out.write(msgspec.json.encode(msgspec.structs.replace(each, told=[])) + b"\n")
-    text = report(ordered)
+    given.names = chosen(given.names, [signal for signal in given.signals.split(",") if signal])
+    if not given.names or given.seeds < 1 or given.jobs < 1:
+        parser.error("nothing is asked for: give a signal that has scenarios, a seed and a job at least")
+    if (given.again or given.from_results) and not given.results:
+        parser.error("--again and --from-results need --results, the file of the runs")
+    if given.again and given.from_results:
+        parser.error("--again makes runs and --from-results makes none: give one of them")
+    return given
+
+
+def main() -> None:
+    given = arguments()
+    seeds = range(given.first_seed, given.first_seed + given.seeds)
+    # The code may change while this goes on: named is the commit at the beginning.
+    commit = commit_of()
+    asked = [(name, seed) for name in given.names for seed in seeds]
+    kept = kept_in(given.results) if given.results else {}
+    missing = [task for task in asked if given.again or task not in kept]
+    if missing and given.from_results:
+        print(f"{len(missing)} of {len(asked)} runs are not in {given.results}", file=sys.stderr)
+    else:
+        for each in made(missing, given.jobs) if missing else ():
+            kept[each.scenario, each.seed] = (commit, each)
+            if given.results:
+                add(given.results, commit, each)
+    found = [(task, *kept[task]) for task in asked if task in kept]
+    if not found:
+        sys.exit("none of these runs is there")
+    ordered: dict[str, list[Run]] = {}
+    for (name, _), _, each in found:
+        ordered.setdefault(name, []).append(each)
+    commits = Counter(commit for _, commit, _ in found)
+    text = f"{_head(seeds, len(asked), commits)}\n\n{report(ordered)}"
     print(text)
     if given.write:
-        _write(given.write, f"Seeds {given.first_seed} to {given.first_seed + given.seeds - 1}.\n\n{text}")
+        _write(given.write, text)
+
+
+def _head(seeds: range, asked: int, commits: Counter[str]) -> str:
+    made = sum(commits.values())
+    of = "; ".join(f"{commit} ({number} runs)" for commit, number in commits.most_common())
+    text = (
+        f"Seeds {seeds[0]} to {seeds[-1]}, by commit {of}. A + is a tree that was changed since that commit."
+    )
+    return text if made == asked else f"{text} **{asked - made} of {asked} runs are missing.**"
 
 
 def _write(path: Path, results: str) -> None:

@@ -9,6 +9,9 @@ stationary delay; from a change at the first observation on it is a few observat
 must learn both, can't be faster but by luck. What a signal loses by its choice of observation is not in it.
 
 A signal that asks for two things together is as slow as the slower one: the optimum is the later of the two.
+
+A signal that must stay silent for one bad stretch of cohorts (clg.churn_cohorts) can't use the worst stretch, whatever else it
+knows: from the optimum it is set apart as well. Its starts are then weeks of cohorts, seven days each, and its threshold is in days.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.scenarios.rounds import Run, Told
+from bench.scenarios import lifetimes
+from bench.scenarios.rounds import SETTINGS, Run, Told
 from detectors.catalogue import SIGNALS
+from detectors.sequential.cohort_excess import LARGEST_LOG, WEEK_DAYS, ExcessWeek, starts
 from detectors.sequential.contract import threshold
-from schemas.settings import Settings
 
 JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "plg.conversion_gap": (("paid_given_activated",),),
@@ -33,14 +37,14 @@ JUDGED: dict[str, tuple[tuple[str, ...], ...]] = {
     "clg.churn_cohorts": (("customer_month",),),
     "clg.support_burden": (("ticket",),),
     "slg.hedged_language": (("hedged",),),
-    "slg.cycle_spread": (("won", "lost"),),
-    "slg.aged_win_rate": (("won",), ("lost",)),
     "slg.off_profile_pipeline": (("off_profile",),),
 }
-"""signal -> what it asks for together, each by the measures that tell of it; a signal that is not here is judged by all"""
+"""signal -> what it asks for together, each by the measures that tell of it; those that follow lifetimes are in lifetimes.py"""
 
 BY_EXPOSURE = frozenset({"clg.support_burden"})
 """signals whose observations have an exposure that is known before the value (days at risk end with it)"""
+FORGIVING = frozenset({"clg.churn_cohorts"})
+"""signals that set the worst stretch of cohorts apart (sequential/cohort_excess.py), by the date at which observations began"""
 _AGES = (45.0, 100.0, 200.0, 400.0)
 """bounds of the age, in days, at which an observation matures: tenure, where a cohort is followed"""
 
@@ -53,14 +57,16 @@ class Optimum:
     def __init__(self, signal: str, runs: Sequence[Run]) -> None:
         self._signal = signal
         self._runs = runs
-        settings = Settings().drift
-        self._budget = settings.false_alarms_per_year
+        settings = SETTINGS.drift
+        self._settings = settings
         self._monitors = settings.max_segments * len(SIGNALS)
         everything = tuple(sorted({each.measure for run in runs for each in self._of(run, None)}))
         self._parts = JUDGED.get(signal, (everything,))
 
     def delays(self) -> list[float]:
         """Days from the change to the alarm, by run; infinite where there was none."""
+        if self._signal in lifetimes.QUESTIONS:
+            return lifetimes.delays(self._signal, self._runs, self._settings, self._monitors)
         by_part = [self._delays_of(part) for part in self._parts]
         return [max(each) for each in zip(*by_part, strict=True)]
 
@@ -91,11 +97,22 @@ class Optimum:
         before: Counter[tuple[Key, int]] = Counter(place(each) for each in flat if each.began < 0)
         after: Counter[tuple[Key, int]] = Counter(place(each) for each in flat if each.began >= ramp)
         ratios = self._ratios(before, after, len(bounds) + 1)
+        if self._signal in FORGIVING:
+            limit = threshold(
+                units_per_day=1.0,
+                false_alarms_per_year=self._settings.false_alarms_per_year,
+                monitors=self._monitors,
+            )
+            judged = [
+                [(each.began, each.day, ratios.get(place(each), 1.0)) for each in run if each.began >= 0]
+                for run in told
+            ]
+            return [_forgiving_delay(each, limit) for each in judged]
         mature = [each for each in flat if each.day < 0]
         days = -min((each.day for each in mature), default=-1.0) * len(self._runs)
         limit = threshold(
             units_per_day=max(len(mature) / days, 1e-6),
-            false_alarms_per_year=self._budget,
+            false_alarms_per_year=self._settings.false_alarms_per_year,
             monitors=self._monitors,
         )
         found = []
@@ -126,6 +143,23 @@ class Optimum:
                 now = (after[key, at] + 0.5) / (totals_after[key] + 0.5 * bins)
                 found[key, at] = now / then
         return found
+
+
+def _forgiving_delay(judged: list[tuple[float, float, float]], limit: float) -> float:
+    """Of (when its cohort began, when it was told, likelihood ratio), in days; looked at once a day."""
+    weeks: list[ExcessWeek] = []
+    looked = -math.inf
+    for began, day, ratio in sorted(judged, key=lambda each: each[1]):
+        number = int(began // WEEK_DAYS)
+        weeks += [ExcessWeek(each, may_start=True) for each in range(len(weeks), number + 1)]
+        weeks[number].observed += math.log(ratio)
+        if day < looked + 1:
+            continue
+        looked = day
+        # A week's events are its log likelihood ratio already.
+        if sum(WEEK_DAYS * math.exp(min(gain, LARGEST_LOG)) for _, gain in starts(weeks, 1.0, 0.0)) >= limit:
+            return day
+    return math.inf
 
 
 def _tenths(numbers: Sequence[float]) -> list[float]:

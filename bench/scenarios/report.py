@@ -72,8 +72,8 @@ def _found(by_scenario: By) -> str:
 
 def _silent(by_scenario: By) -> str:
     lines = [
-        "| look-alike | signal | silent | notices | signals that alarmed |",
-        "|---|---|---|---|---|",
+        "| look-alike | signal | silent | notices | signals that alarmed | sources called ill |",
+        "|---|---|---|---|---|---|",
     ]
     for name, runs in by_scenario.items():
         scenario = SCENARIOS[name]
@@ -85,19 +85,37 @@ def _silent(by_scenario: By) -> str:
 
 def _ill(by_scenario: By) -> str:
     lines = [
-        "| ill source | type | told by data.health | signals that alarmed | notices |",
-        "|---|---|---|---|---|",
+        "| ill source | type | told by data.health | after days: mean, highest | signals that alarmed | notices |",
+        "|---|---|---|---|---|---|",
     ]
     for name, runs in by_scenario.items():
         scenario = SCENARIOS[name]
         if not scenario.ill:
             continue
-        told = sum(any(each.kind == "data_health" and each.day >= 0 for each in run.said) for run in runs)
+        delays = [_told_ill(run, scenario.ill) for run in runs]
+        told = f"{sum(map(math.isfinite, delays))} of {len(runs)}"
+        if not all(map(math.isfinite, delays)):
+            told = f"**{told}**"
         lines.append(
-            f"| `{name}` | {scenario.ill} | {told} of {len(runs)} | {_who(runs, 'drift') or 'none'} "
+            f"| `{name}` | {scenario.ill} | {told} | {_spread(delays, 1)} | {_who(runs, 'drift') or 'none'} "
             f"| {_who(runs, 'notice') or 'none'} |"
         )
     return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _told_ill(run: Run, event_type: str) -> float:
+    """Days from the beginning to the first alert that a source of this type is ill, infinite without one."""
+    return min(
+        (
+            each.day
+            for each in run.said
+            if each.kind == "data_health"
+            and each.what == "ill"
+            and each.segment == event_type
+            and each.day >= 0
+        ),
+        default=math.inf,
+    )
 
 
 def _row(name: str, signal: str, runs: Sequence[Run]) -> str:
@@ -105,7 +123,11 @@ def _row(name: str, signal: str, runs: Sequence[Run]) -> str:
     text = f"{silent} of {len(runs)}"
     if silent < len(runs) * 0.95:
         text = f"**{text}**"
-    return f"| `{name}` | {signal or 'all'} | {text} | {_who(runs, 'notice') or 'none'} | {_who(runs, 'drift') or 'none'} |"
+    ill = sum(any(each.kind == "data_health" for each in run.said) for run in runs)
+    return (
+        f"| `{name}` | {signal or 'all'} | {text} | {_who(runs, 'notice') or 'none'} | {_who(runs, 'drift') or 'none'} "
+        f"| {f'in {ill} runs' if ill else 'none'} |"
+    )
 
 
 def _who(runs: Sequence[Run], kind: str) -> str:
@@ -129,9 +151,9 @@ def _number(value: float, digits: int = 0) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "never"
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(values: Sequence[float], digits: int = 0) -> str:
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return "never"
     missed = "" if len(finite) == len(values) else f" ({len(values) - len(finite)} never)"
-    return f"{_mean(finite):.0f}, {max(finite):.0f}{missed}"
+    return f"{_mean(finite):.{digits}f}, {max(finite):.{digits}f}{missed}"

@@ -28,8 +28,8 @@ _BY_SIGNAL = {
     "slg.hedged_language": Size(accounts=3500, days=500),
     "slg.aged_win_rate": Size(accounts=4000, days=800),
     "slg.off_profile_pipeline": Size(accounts=3500, days=500),
-    "clg.roadmap_onboarding": Size(accounts=3000, days=600),
-    "clg.support_burden": Size(accounts=2500, days=500, activity=0.02, support=1.0),
+    "clg.roadmap_onboarding": Size(accounts=6000, days=600),
+    "clg.support_burden": Size(accounts=2500, days=600, activity=0.02, support=1.0),
     "clg.churn_cohorts": Size(accounts=4000, days=900, activity=0.003, support=0.02),
 }
 _BY_NAME = {

@@ -16,7 +16,7 @@ from detectors.account_state import AccountState, decode_state, encode_state
 from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.effects import Effects
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from schemas.settings import Settings
 from streams.icp_files import load_icps
 from streams.pipeline import spare_the_collector
@@ -32,7 +32,7 @@ class AccountStep:
 
     def __init__(self, meter: Meter) -> None:
         settings = Settings()
-        self.read: Callable[[bytes], tuple[str, float, Any]] = event_reader(settings.limits, time.time())
+        self.read: Callable[[bytes], tuple[str, float, Any]] = EventReader(settings.limits, time.time()).read
         self.alerts = 0
         self._stage = AccountStage(load_icps([ICP]), signals(settings.drift), settings.late_after)
         self._step = self._stage.step

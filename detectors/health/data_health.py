@@ -7,8 +7,8 @@ Rules:
 3. A source that is silent for ADOPTED_S while another of its type sends as much has been replaced: it is let go.
 4. A gap of more than MAX_GAP hours is not gone through hour by hour: all that is longer is silence anyway.
 5. A person may say that an illness is known (detectors/decisions.py), or that what was learned of a source holds no more: it
-   was retired. Then its illness is over, and it is as if it had never spoken; it stands among the others, with who said
-   so, until it speaks, or for ADOPTED_S.
+   was retired, or is meant to be as it is now. Then its illness is over, and it is as if it had never spoken; it stands among the
+   others, with who said so, until it speaks, or for ADOPTED_S. What still speaks has become the usual.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from schemas.duration import HOUR
 from schemas.errors import EventRefused, Problem
 from schemas.observations import Observation
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 MAX_GAP = QUIET_HOURS
 MAX_PAST = 64
 _LATEST = 7_258_118_400.0
@@ -152,6 +152,7 @@ class DataHealth:
         for illness in watch.illnesses:
             if illness.ended is None:
                 illness.ended = max(observation.at, illness.found)
+                illness.adopted = illness.symptom != "silent"
                 told.append(
                     alert_of(event_type, source, watch, illness, illness.ended, self._needs, forgotten=True)
                 )

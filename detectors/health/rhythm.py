@@ -6,18 +6,24 @@ Rules:
    Learning ends with an hour that has events: a history that was sent at once, and a source that died before, have no rhythm.
 2. Silent is: what came is as good as nothing (a fiftieth) against all that was expected since it began, so that chance does
    that once in exp(ALARM) hours (share.py), counted in units of the dispersion that days have shown.
-3. And it lasts: twice the longest quiet stretch ever seen, and six hours. So a public holiday beside a weekend is no
-   outage, nor a person's holiday; a source that is never quiet for long is missed after half a day.
+3. And it is no rest: what is missing must be the work of twice the longest pause in the source's week and twelve hours more, and
+   a quarter more than was missing in the longest pause that chance did not explain. On a holiday a source may send what it
+   sends on the weakest day of its week; where that is too little to be missed, HOLIDAYS working days may be holidays. So a
+   source that rests at weekends is missed on the third working day, one that never rests within a day.
 4. It is over when events come as they were expected.
+5. An import is no rhythm: of much more than an hour of the week ever had little is learned, and what far less follows is
+   forgotten at once.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import groupby
 
 from msgspec import Struct, field
 
-from detectors.health.share import Score
+from detectors.health.share import ALARM, Score
 from schemas.duration import HOUR
 
 WEEK_HOURS = 168
@@ -26,19 +32,26 @@ _MEMORY_WEEKS = 8
 _DAYS = 28
 _NOTHING = 0.02
 _ALIVE = 0.1
-_LONGER, _AT_LEAST_HOURS = 2, 6
+HOLIDAYS = 2.5
+"""Working days beside a weekend that may be holidays: Easter, Thanksgiving, Christmas have two."""
+_TWICE, _MORE_HOURS, _LEAST_HOURS, _LONGER = 2, 12, 6, 1.25
+_NO_CHANCE = ALARM / 2
+_MUCH = 3
+_FAR = 4.0**2
+_MOST_SURPRISE = 100.0
 
 
 class Rhythm(Struct, array_like=True):
-    """``expected``: events in each hour of the week, from Thursday 00:00 UTC on. ``hours``: learned so far. ``quiet`` and
-    ``longest``: hours of the present and of the longest stretch with as good as nothing. ``day_*``: of the day going on."""
+    """``expected``: events in each hour of the week, from Thursday 00:00 UTC on. ``hours``: learned so far. ``quiet``: hours of
+    the present stretch with as good as nothing, and ``missed`` the events expected in it; ``paused``: working days that were
+    missing in the longest such stretch that was over in time and not by chance. ``day_*``: of the day going on."""
 
     expected: list[float] = field(default_factory=lambda: [0.0] * WEEK_HOURS)
     hours: int = 0
     quiet: int = 0
-    longest: int = 0
     quiet_since: float = 0.0
     missed: float = 0.0
+    paused: float = 0.0
     dispersion: float = 1.0
     day_seen: float = 0.0
     day_expected: float = 0.0
@@ -62,13 +75,35 @@ class Rhythm(Struct, array_like=True):
         """Events expected in a day, on average."""
         return sum(self.expected) / 7
 
+    @property
+    def _days(self) -> list[float]:
+        """Events expected on each day of the week."""
+        return [sum(self.expected[first : first + 24]) for first in range(0, WEEK_HOURS, 24)]
+
+    @property
+    def _missing(self) -> float:
+        """What was expected in the present quiet stretch, in working days."""
+        return self.missed / max(_typical(self._days), 1e-9)
+
+    def _is_no_rest(self) -> bool:
+        """Whether more is missing than a night, a weekend or holidays explain."""
+        nothing = _ALIVE * _typical(self.expected)
+        # The week is a circle, so that a pause may go over its end.
+        runs = groupby(expected <= nothing for expected in self.expected * 2)
+        pause = max((sum(1 for _ in run) for is_pause, run in runs if is_pause), default=0)
+        allowed = (_TWICE * pause + _MORE_HOURS) / 24
+        on_holidays = min(self._days) * self.quiet / 24
+        if allowed > HOLIDAYS or on_holidays < ALARM * self.dispersion:
+            allowed = HOLIDAYS
+        return self.quiet >= _LEAST_HOURS and self._missing >= max(allowed, _LONGER * self.paused)
+
     def hour(self, n: float, began: float, ended: float) -> bool:
         """``n`` events came from ``began`` to ``ended``. Returns whether it became silent, or spoke again."""
         place = int(began // HOUR) % WEEK_HOURS
         expected = self.expected[place]
         if n >= 1 and n > _ALIVE * expected:
-            if not self.score.ill:
-                self.longest = max(self.longest, self.quiet)
+            if self.score.value >= _NO_CHANCE and not self.score.ill:
+                self.paused = max(self.paused, self._missing)
             self.quiet, self.quiet_since, self.missed = 0, ended, 0.0
         else:
             self.quiet += 1
@@ -77,23 +112,34 @@ class Rhythm(Struct, array_like=True):
         if self.learned:
             evidence = (1 - _NOTHING) * expected + n * math.log(_NOTHING)
             self.score.move(evidence / self.dispersion, began, ended)
-            turned = self.score.turned(may_alarm=self.quiet >= _LONGER * self.longest + _AT_LEAST_HOURS)
+            turned = self.score.turned(may_alarm=self.score.value >= ALARM and self._is_no_rest())
         if not self.score.ill:
             self._learn(place, n, expected)
         return turned
 
     def day_ended(self) -> None:
-        if self.learned and not self.score.ill and self.day_expected >= 1:
-            surprise = min((self.day_seen - self.day_expected) ** 2 / self.day_expected, 1e6)
+        if self.hours > WEEK_HOURS and not self.score.ill and self.day_expected >= 1:
+            # Days with more than was expected say nothing of silence; of chance alone they are half of all.
+            lacking = min(self.day_seen - self.day_expected, 0.0)
+            surprise = min(2 * lacking * lacking / self.day_expected, _MOST_SURPRISE)
             self.dispersion = max(1.0, self.dispersion + (surprise - self.dispersion) / _DAYS)
         self.day_seen = self.day_expected = 0.0
 
     def _learn(self, place: int, n: float, expected: float) -> None:
         self.day_seen += n
         self.day_expected += expected
-        if self.learned and self.quiet > self.longest:
+        if self.score.value > ALARM / 3:
             return  # an illness may be beginning: what is not there is not learned
         week = min(self.hours // WEEK_HOURS + 1, _MEMORY_WEEKS)
+        if n < expected and (expected - n) ** 2 > _FAR * self.dispersion * expected:
+            week = 1
+        elif week > 1 and n > _MUCH * (expected + 1):
+            n = min(n, _MUCH * (_typical(self.expected) + 1))
         self.expected[place] += (n - expected) / week
         if n >= 1 or not self.waits:
             self.hours += 1
+
+
+def _typical(events: Sequence[float]) -> float:
+    """Events in the hour, or on the day, in which the average event comes: those in which nothing comes don't count."""
+    return sum(each * each for each in events) / max(sum(events), 1e-9)

@@ -28,7 +28,7 @@ ADOPTED_S = 28 * DAY
 
 class Illness(Struct, array_like=True):
     """``began``: by estimate; ``found`` and ``ended`` (None: it lasts) when it was said. Unix seconds of event time.
-    ``adopted``: it did not end, it became the usual."""
+    ``adopted``: it did not end, it became the usual, by itself or by a person's word."""
 
     symptom: Symptom
     field: str
@@ -119,21 +119,16 @@ class Watch(Struct, array_like=True):
             if values.day_ended(ended - DAY, ended):
                 yield from self._turn("values taken over", name, values.since, ended)
         for illness in self.illnesses:
-            if illness.ended is None and ended - illness.found >= ADOPTED_S and self._adopt(illness):
+            # New words for what they tell are as good as the old ones. Copies, a wrong clock, an empty field and silence
+            # are no better for having lasted.
+            if (
+                illness.ended is None
+                and illness.symptom == "values taken over"
+                and ended - illness.found >= ADOPTED_S
+            ):
+                self.values[illness.field].adopt()
                 illness.ended, illness.adopted = ended, True
                 yield illness
-
-    def _adopt(self, illness: Illness) -> bool:
-        """What still tells something, only otherwise, becomes the usual; what tells nothing stays ill."""
-        if illness.symptom == "values taken over":
-            self.values[illness.field].adopt()
-        elif illness.symptom == "told twice":
-            self.twice = Share()
-        elif illness.symptom == "clock behind":
-            self.behind = Share()
-        else:
-            return False
-        return True
 
     def _turn(self, symptom: Symptom, name: str, since: float, at: float) -> Iterator[Illness]:
         for illness in self.illnesses:

@@ -10,6 +10,10 @@ from detectors.health.watch import Illness, Watch
 from detectors.signals.words import day
 from schemas.alerts import DataHealthAlert, alert_id, moment
 
+_MEANT = (
+    "It stays ill until that is mended. If it is meant to be so, say it: plumbline drift acknowledge data.health with --segment"
+    " and --retake-baseline."
+)
 PROMISE = "False-alarm promise: at most one a year for all sources together."
 
 
@@ -71,7 +75,8 @@ def _ill(event_type: str, source: str, watch: Watch, illness: Illness) -> tuple[
         return (
             f"{who} no longer fills {field}: {_percent(share.recent)} of events since {since}, {_percent(share.usual)} before.",
             "What signals read there is missing, not changed. Those that need it are suspended.",
-            f"Check first what changed at the sender about {since}: a mapping, a form, a release of the tracker, a privacy rule.",
+            f"Check first what changed at the sender about {since}: a mapping, a form, a release of the tracker, a privacy rule. "
+            + _MEANT,
         )
     if illness.symptom == "values taken over":
         moved = watch.values[field].distance
@@ -87,7 +92,8 @@ def _ill(event_type: str, source: str, watch: Watch, illness: Illness) -> tuple[
             f"{_percent(share.recent)} of what {who} has told since {since} it had told before under another id; "
             f"{_percent(share.usual)} is usual.",
             "Each copy counts as an event of its own, so all that is counted from it is too much.",
-            "Check first whether a webhook or a job was set up twice; give each event the id of what it tells, so that copies are dropped.",
+            "Check first whether a webhook or a job was set up twice; give each event the id of what it tells, so that copies are dropped. "
+            + _MEANT,
         )
     share = watch.behind
     return (
@@ -95,7 +101,7 @@ def _ill(event_type: str, source: str, watch: Watch, illness: Illness) -> tuple[
         f"{_percent(share.usual)} is usual.",
         "Its clock is behind, it writes local time as UTC, or it sends late for good. Where all other sources are called behind, "
         "this or another clock is ahead.",
-        "Check first the time zone in which it writes `time`, then its queue.",
+        "Check first the time zone in which it writes `time`, then its queue. " + _MEANT,
     )
 
 
@@ -104,6 +110,12 @@ def _well(source: str, illness: Illness, forgotten: bool) -> tuple[str, str, str
         f"It was ill from {day(illness.began)} to {day(illness.ended or illness.found)} ({illness.symptom}"
     )
     until += f" {illness.field})." if illness.field else ")."
+    if forgotten and illness.adopted:
+        return (
+            f"By a person's decision, what {source} sends now is taken as usual. {until}",
+            "The source is learned anew, and the signals that depend on it learn their baselines anew.",
+            "",
+        )
     if forgotten:
         return (
             f"By a person's decision, what was learned of {source} is forgotten. {until}",

@@ -32,9 +32,12 @@ expected_events:             ExpectedEvents(low=, high=, direction=,          Co
 ExpectedEvents               dispersion=1), bounds of observed / expected,    expected): events
                              or .from_baseline(observed, expected, ...)       that came, and that the
                                                                               baseline's hazard wants
-decile_mixture:              DecileMixture.from_baseline(n, level=0.9,        decile, 0 to 9, by     observations
+decile_mixture:              DecileMixture.from_baseline(n, level=0.9,        part, 0 to 11, by      observations
 DecileMixture                dispersion=1); decile_edges(values),             decile_of(edges,
                              decile_of(edges, value)                          value)
+decile_cohorts:              DecileCohorts.from_baseline(n, level=0.9,        Known(beyond, place,   observations
+DecileCohorts                dispersion=1): of values that become known       ended): what became
+                             bit by bit, by when they began                   known
 trend_mixture:               TrendMixture.from_baseline(values, level=0.9,    a number               observations
 TrendMixture                 direction="rise" or "fall", dispersion=1)
 conjunction:                 Conjunction(first, second, scales=(1, 1)):       Of(0 or 1, value):     that of ``first``

@@ -146,7 +146,7 @@ class CohortExcess:
     def statistic(self, state: ExcessState) -> float:
         total = 0.0
         for weight, by_event, by_exposure in self._lines:
-            for start, gain in _starts(state.weeks, by_event, by_exposure):
+            for start, gain in starts(state.weeks, by_event, by_exposure):
                 if start.may_start:
                     total += weight * WEEK_DAYS * math.exp(min(gain, LARGEST_LOG))
         return min(total, CEILING)
@@ -155,7 +155,7 @@ class CohortExcess:
         """The start of acquisition that maximises the likelihood; ``n`` weeks of cohorts since then, ``total`` events."""
         best: tuple[float, int] | None = None
         for _, by_event, by_exposure in self._lines:
-            for start, gain in _starts(state.weeks, by_event, by_exposure):
+            for start, gain in starts(state.weeks, by_event, by_exposure):
                 if start.may_start and gain > 0 and (best is None or gain > best[0]):
                     best = (gain, start.number)
         if best is None:
@@ -192,7 +192,7 @@ def _week(weeks: list[ExcessWeek], number: int) -> ExcessWeek | None:
     return weeks[at]
 
 
-def _starts(
+def starts(
     weeks: Sequence[ExcessWeek], by_event: float, by_exposure: float
 ) -> Iterable[tuple[ExcessWeek, float]]:
     """Each week with the log likelihood ratio of a change that began with it, the worst stretch since then set apart."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from msgspec import Struct
 from scipy.special import ndtri
@@ -61,6 +61,11 @@ class TableMixture:
         self.tables = tuple(tuple(table) for table in tables)
         self.weights = tuple(weight / whole for weight in weights)
         self.categories = len(self.tables[0])
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Self, Sequence[Any], Sequence[Any]]]:
+        rare = cls(tables=[(0.8, 1.5), (0.6, 2.0)], weights=[1.0, 1.0])
+        return [(rare, [float(i % 5 == 0) for i in range(3000)], (-1.0, 0.5, 2.0, math.nan, math.inf))]
 
     def new_state(self) -> TableState:
         return TableState([Component() for _ in self.weights])

@@ -1,8 +1,8 @@
 """The trend e-process: finds that values rise (or fall) against a baseline, by rank alone.
 
 Rules:
-1. Values are read as their place among the baseline's deciles, or fewer where many are alike (a scale of 1 to 10), so any
-   scale will do and an outlier counts as one high value.
+1. Values are read as their place among the baseline's deciles, or fewer where many are alike (a scale of 1 to 10), and above
+   its highest; so any scale will do and an outlier counts as one high value.
 2. Each alternative's e-value rises with the value. So it promises nothing less for values that fall: the null is that
    values are not *larger* than the baseline's (in stochastic order), not that they are the same.
 3. A trend is a rise that goes on: the evidence of each higher value multiplies, and a single one can't do much.
@@ -18,8 +18,11 @@ from typing import ClassVar, Literal, Self
 from detectors.sequential.table_mixture import TableMixture, TableState, paid_for
 
 SMALLEST_BASELINE = 12
-TILTS = ((0.4, 1.0), (0.8, 2.0), (1.4, 1.0))
+TILTS = ((0.4, 1.0), (0.8, 2.0), (1.4, 1.0), (2.2, 1.0))
 """(change of the log density for one standard deviation of the baseline's ranks, weight)"""
+RARER = (0.3, 0.4, 1.5)
+"""(part of the values, the lowest; the odds by which they become rarer; weight): what a rise looks like where many values can't
+rise any more, since they are at the end of their scale already. Only there: values that spread less, too, have fewer low ones"""
 MOST_BINS = 10
 
 
@@ -62,26 +65,9 @@ class TrendMixture(TableMixture):
         if len(values) < SMALLEST_BASELINE or not all(math.isfinite(value) for value in values):
             raise ValueError(f"a trend needs {SMALLEST_BASELINE} finite values or more as baseline")
         ordered = sorted(values if direction == "rise" else [-value for value in values])
-        n = len(ordered)
-        bins = min(MOST_BINS, n // 4)
-        edges = sorted({ordered[n * i // bins - 1] for i in range(1, bins)})
-        if not edges or edges[0] == ordered[-1]:
-            raise ValueError("a baseline without any spread has no ranks")
-        if edges[-1] == ordered[-1]:
-            edges.pop()
-        counts = [0] * (len(edges) + 1)
-        for value in ordered:
-            counts[bisect_left(edges, value)] += 1
-        shares = [count / n for count in counts]
-        middles = [sum(shares[:i]) + share / 2 for i, share in enumerate(shares)]
-        spread = math.sqrt(sum(share * (m - 0.5) ** 2 for share, m in zip(shares, middles, strict=True)))
-        tables = []
-        for tilt, _ in TILTS:
-            raw = [math.exp(tilt * (m - 0.5) / spread) for m in middles]
-            whole = sum(share * each for share, each in zip(shares, raw, strict=True))
-            density = [each / whole for each in raw]
-            tables.append(paid_for(density, shares, n, level=level, dispersion=dispersion))
-        return cls(edges=edges, tables=tables, weights=[weight for _, weight in TILTS], direction=direction)
+        edges, counts = places(ordered)
+        tables = trend_tables(counts, len(ordered), level=level, dispersion=dispersion)
+        return cls(edges=edges, tables=tables, weights=trend_weights(), direction=direction)
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Self, Sequence[float], Sequence[float]]]:
@@ -99,3 +85,58 @@ class TrendMixture(TableMixture):
         if not math.isfinite(value):
             raise ValueError("a value of a trend is finite")
         super().update(state, bisect_left(self.edges, value if self.direction == "rise" else -value), at)
+
+
+def places(ordered: Sequence[float]) -> tuple[list[float], list[int]]:
+    """The upper edges of the bins of a baseline's values, the last one its highest value; and how many values each bin has. Above
+    the highest is a bin, too. It counts as one value: so much of what comes lies there, on average. Raises ValueError where all are
+    alike."""
+    n = len(ordered)
+    bins = min(MOST_BINS, n // 4)
+    edges = sorted({*(ordered[n * i // bins - 1] for i in range(1, bins)), ordered[-1]})
+    if len(edges) < 2:
+        raise ValueError("a baseline without any spread has no ranks")
+    counts = [0] * (len(edges) + 1)
+    for value in ordered:
+        counts[bisect_left(edges, value)] += 1
+    counts[-1] = 1
+    return edges, counts
+
+
+def trend_weights(*, ended: bool = False) -> list[float]:
+    """Of the alternatives in ``trend_tables``."""
+    return [*(weight for _, weight in TILTS), *([RARER[-1]] if ended else [])]
+
+
+def trend_tables(
+    counts: Sequence[int],
+    n: float,
+    *,
+    level: float = 0.9,
+    dispersion: float = 1.0,
+    ended: bool = False,
+) -> list[list[float]]:
+    """The e-value of each bin of ``places``, for each alternative; the baseline is worth ``n`` values. ``ended``: many values are at
+    the end of their scale (RARER)."""
+    shares = [count / sum(counts) for count in counts]
+    middles = middles_of(counts)
+    spread = math.sqrt(sum(share * (m - 0.5) ** 2 for share, m in zip(shares, middles, strict=True)))
+    alternatives = [[math.exp(tilt * (m - 0.5) / spread) for m in middles] for tilt, _ in TILTS]
+    if ended:
+        lowest, odds, _ = RARER
+        alternatives.append([odds if m < max(lowest, middles[1]) else 1.0 for m in middles])
+    tables = []
+    for raw in alternatives:
+        whole = sum(share * each for share, each in zip(shares, raw, strict=True))
+        density = [each / whole for each in raw]
+        tables.append(paid_for(density, shares, n, level=level, dispersion=dispersion))
+    return tables
+
+
+def middles_of(counts: Sequence[int]) -> list[float]:
+    """Of each bin: the share of the baseline that lies below its middle, 0 to 1."""
+    whole, below, middles = sum(counts), 0, []
+    for count in counts:
+        middles.append((below + count / 2) / whole)
+        below += count
+    return middles

@@ -82,7 +82,7 @@ class ChurnCohorts(SegmentedSignal):
     measures: ClassVar[Mapping[str, Values]] = {CUSTOMER_MONTH: SHARE, CHURN_SEEN: SHARE}
     recorded_by: ClassVar[Mapping[str, str]] = {CUSTOMER_MONTH: CHURN_SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     monitor_state: ClassVar[type[Struct]] = ChurnState
     shared: ClassVar[type[Struct] | None] = MonthlyBar
 
@@ -176,7 +176,7 @@ class ChurnCohorts(SegmentedSignal):
         begin = (observation.at - MONTH - observation.began) / DAY
         if begin < 0 or observation.exposure * DAY > MONTH:
             return "not_a_month"
-        elite = state.shared.take(_told_standing(observation), observation.at)
+        elite = state.shared.take(_told_standing(observation), observation.at, learning=state.learning)
         if elite is None:
             return "elite_unknown"
         return (msgspec.structs.replace(observation, stratum=ELITE if elite else OTHERS),)

@@ -36,6 +36,8 @@ from schemas.settings import DriftSettings
 ONBOARDING, COMPLEXITY, SEEN = "onboarding_days", "complexity", "onboarding_seen"
 ALONE = "one trend alone"
 FEWEST_RELEASES = SMALLEST_BASELINE
+WANTED_RELEASES, WANTED_ONBOARDINGS = 24, 500
+"""For a baseline that finds a change in half the days that the fewest would take."""
 _LONGEST_DAYS = 3660.0
 
 
@@ -58,6 +60,7 @@ class RoadmapOnboarding(SegmentedSignal):
         SEEN: SHARE,
     }
     recorded_by: ClassVar[Mapping[str, str]] = {ONBOARDING: SEEN}
+    state_version: ClassVar[int] = 2
     monitor_state: ClassVar[type[Struct]] = TwoTrendsState
 
     def __init__(self, promise: Promise, *, max_segments: int = 12, horizon_s: float = 60 * DAY) -> None:
@@ -78,8 +81,8 @@ class RoadmapOnboarding(SegmentedSignal):
         return TwoTrendsMonitor(
             self.promise,
             (
-                Trend(ONBOARDING, "rise", self.promise.min_baseline),
-                Trend(COMPLEXITY, "rise", FEWEST_RELEASES),
+                Trend(ONBOARDING, "rise", self.promise.min_baseline, WANTED_ONBOARDINGS, ended=True),
+                Trend(COMPLEXITY, "rise", FEWEST_RELEASES, WANTED_RELEASES),
             ),
             alone=ALONE,
             stored=stored,

@@ -111,6 +111,7 @@ class SupportBurden(SegmentedSignal):
     }
     left_out: ClassVar[frozenset[str]] = frozenset(_COUNTED_OUT)
     recorded_by: ClassVar[Mapping[str, str]] = {TICKET: SEEN}
+    state_version: ClassVar[int] = 2
     monitor_state: ClassVar[type[Struct]] = SupportState
     shared: ClassVar[type[Struct] | None] = Community
 
@@ -240,7 +241,7 @@ class SupportBurden(SegmentedSignal):
 
     def read(self, state: SegmentedState, observation: Observation) -> str | Sequence[Observation]:
         community, standing = cast(Community, state.shared), int(observation.value)
-        begin_day(community, observation.at)
+        begin_day(community, observation.at, learning=state.learning)
         if observation.measure == CUSTOMER:
             count(community, standing, observation.exposure, _asked(observation), observation.at)
             return ()

@@ -17,10 +17,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from detectors.sequential.bernoulli_mixture import MixtureState
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.dispersion import dispersion
-from detectors.sequential.exposure_mixture import ExposureMixture, ExposureState, Stratum, rate_ratio_bound
+from detectors.sequential.exposure_mixture import ExposureMixture, Stratum, rate_ratio_bound
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.dating import share_since
 from detectors.signals.monitor import Change, Promise
@@ -37,7 +36,7 @@ STEP = 0.1
 SURE = 0.975
 WANTED_ONES = 250
 """Tickets of the elite, from which the null's bound lies within a tenth of the estimate."""
-LONGEST_DAYS = 90.0
+LONGEST_DAYS = 180.0
 
 
 class SupportState(RateState, kw_only=True):
@@ -151,16 +150,7 @@ class SupportMonitor(RateMonitor):
         )
         for week in state.weeks:
             week.parts = {}
-        state.watch = RateWatch(
-            baseline=baseline,
-            low=baseline.low,
-            high=baseline.high,
-            threshold=self._promise.threshold(baseline.per_day),
-            detection=ExposureState([]),
-            plain=MixtureState([]),
-        )
-        state.watch.detection = self._new_detection(state.watch)
-        state.watch.plain = self._for_plain(state.watch).new_state()
+        self._begin_to_watch(baseline)
 
 
 _MOST = 1e6

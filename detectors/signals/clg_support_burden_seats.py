@@ -57,7 +57,8 @@ class Day(Struct, array_like=True):
 
 
 class Community(Struct, array_like=True):
-    """``month``: that of the newest census; ``census`` while it is taken. ``elite`` and ``whole``: seats."""
+    """``month``: that of the newest census; ``census`` while it is taken. ``elite`` and ``whole``: seats. ``alone``: whether the
+    board is the elite alone (elite.py)."""
 
     month: int = -1
     census: Census | None = None
@@ -66,6 +67,7 @@ class Community(Struct, array_like=True):
     whole: float = 0.0
     days: list[Day] = []
     spreads: list[Spread] = []
+    alone: bool = False
 
 
 def count(community: Community, standing: int, seats: float, asked: int, at: float) -> None:
@@ -93,14 +95,17 @@ def leave(community: Community, standing: int, seats: float) -> None:
         community.elite = max(community.elite - seats, 0.0)
 
 
-def begin_day(community: Community, at: float) -> None:
-    """Call it before anything that happens at ``at``: keeps what is known when a day begins, and ends a census."""
+def begin_day(community: Community, at: float, *, learning: bool) -> None:
+    """Call it before anything that happens at ``at``: keeps what is known when a day begins, and ends a census. ``learning``: no
+    baseline rests on who is elite yet."""
     number, days = int(at // DAY), community.days
     if days and number <= days[-1].number:
         return
     census = community.census
     if census is not None and at >= community.month * MONTH + DAY:
-        community.bar, community.census = census.counts.bar, None
+        if learning:
+            community.alone = census.counts.board_speaks
+        community.bar, community.census = census.counts.bar(alone=community.alone), None
         community.whole = math.fsum(census.seats.values())
         community.elite = math.fsum(
             seats for standing, seats in census.seats.items() if standing >= community.bar

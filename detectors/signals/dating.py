@@ -64,12 +64,18 @@ def date_fall(n: int, ones: int, weeks: Sequence[Week], restart: ChangeEstimate)
     )
     if not possible:
         return Dated(restart.since, restart.since, restart.since, restart.n, int(restart.total))
+    return posterior(possible)
+
+
+def posterior(possible: Sequence[tuple[float, int, int, float]]) -> Dated:
+    """Of starts in order of time, one at least, that are equally likely beforehand: (start in Unix seconds, observations and
+    ones since it, log evidence)."""
     best = max(evidence for *_, evidence in possible)
-    weights = [math.exp(evidence - best) for *_, evidence in possible]
-    reached = [below / sum(weights) for below in accumulate(weights)]
+    reached = list(accumulate(math.exp(evidence - best) for *_, evidence in possible))
     tail = (1 - CREDIBLE) / 2
     earliest, middle, latest = (
-        possible[min(bisect_left(reached, quantile), len(possible) - 1)] for quantile in (tail, 0.5, 1 - tail)
+        possible[min(bisect_left(reached, quantile * reached[-1]), len(possible) - 1)]
+        for quantile in (tail, 0.5, 1 - tail)
     )
     return Dated(middle[0], earliest[0], latest[0], middle[1], middle[2])
 

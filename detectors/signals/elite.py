@@ -10,6 +10,8 @@ the two halves of a signal share the work:
    Where the account has been heard of for less than 90 days, its use so far is scaled to 90.
 2. The drift half counts standings and fixes the bar for the next month (``Counts.bar``). Elite is who stands at it or above.
 3. A standing holds for the month: who uses the product more, or is asked onto the board, is elite from the next one on.
+4. Whether the board speaks for itself is kept from when a baseline was frozen: a board that grows past BOARD_ALONE would make
+   another elite overnight, and that would look like drift.
 
 All is bounded: a standing is one of a few hundred numbers, whatever the events say.
 """
@@ -91,12 +93,16 @@ class Counts(Struct, array_like=True):
             self.by_level.pop(level, None)
 
     @property
-    def bar(self) -> int:
+    def board_speaks(self) -> bool:
+        """Whether the board is large enough to be the elite alone."""
+        return self.board >= BOARD_ALONE
+
+    def bar(self, *, alone: bool) -> int:
         """The lowest standing that is elite: at it and above are at most TOP_SHARE of all, and nobody who does not use the
-        product. BOARD where there are too few customers, or where the board is large enough to be the elite alone."""
+        product. BOARD where there are too few customers, or where the board is the elite alone."""
         customers = sum(self.by_level.values())
         bar, above = BOARD, 0
-        if customers < FEWEST_CUSTOMERS or self.board >= BOARD_ALONE:
+        if customers < FEWEST_CUSTOMERS or alone:
             return bar
         for level in sorted(self.by_level, reverse=True):
             above += self.by_level[level]
@@ -113,13 +119,17 @@ class MonthlyBar(Struct, array_like=True):
     month: int = -1
     counts: Counts = field(default_factory=Counts)
     bar: int | None = None
+    alone: bool = False
 
-    def take(self, standing: int, at: float) -> bool | None:
-        """Counts a standing that is told at ``at`` (Unix seconds), and says whether it is elite; None where nobody knows."""
+    def take(self, standing: int, at: float, *, learning: bool) -> bool | None:
+        """Counts a standing that is told at ``at`` (Unix seconds), and says whether it is elite; None where nobody knows.
+        ``learning``: no baseline rests on who is elite yet."""
         month = int(at // MONTH)
         if month > self.month:
             if self.counts.by_level:
-                self.bar, self.counts = self.counts.bar, Counts()
+                if learning:
+                    self.alone = self.counts.board_speaks
+                self.bar, self.counts = self.counts.bar(alone=self.alone), Counts()
             self.month = month
         self.counts.add(standing)
         return None if self.bar is None else standing >= self.bar

@@ -92,6 +92,7 @@ class TicketComprehension(SegmentedSignal):
     left_out: ClassVar[frozenset[str]] = frozenset({"left_truncated", "too_many_tickets"})
     recorded_by: ClassVar[Mapping[str, str]] = {CATEGORISED: SEEN, BY_TEXT: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
+    state: ClassVar[type[SegmentedState]] = TicketState
     monitor_state: ClassVar[type[Struct]] = RateState
     shared: ClassVar[type[Struct] | None] = Shared
 
@@ -196,20 +197,6 @@ class TicketComprehension(SegmentedSignal):
         )
 
     # The drift half.
-
-    def new_state(self) -> TicketState:
-        return TicketState(self.monitor, self.dimensions, Shared())
-
-    def decode_state(self, raw: bytes) -> SegmentedState:
-        return TicketState.decode(
-            raw,
-            signal=self.name,
-            version=self.state_version,
-            make=self.monitor,
-            dimensions=self.dimensions,
-            monitor_state=self.monitor_state,
-            shared=self.shared,
-        )
 
     def read(self, state: SegmentedState, observation: Observation) -> str | Sequence[Observation]:
         shared, tokens = cast(Shared, state.shared), observation.tokens

@@ -9,14 +9,12 @@ shares; its likelihood is taken at the mean expected share, which is exact where
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
 
 from scipy.special import logsumexp
 
 from detectors.sequential.bernoulli_mixture import DEFAULT_STRENGTHS
-from detectors.signals.dating import CREDIBLE, Dated
+from detectors.signals.dating import Dated, posterior
 from detectors.signals.rate_state import RateWeek, Way
 
 _STRONG = ((0.2, 0.5), (0.1, 0.25), (0.04, 0.125))
@@ -47,15 +45,7 @@ def date_change(baseline: tuple[int, int], weeks: Sequence[RateWeek], way: Way, 
             possible.append((week.start, int(after[0]), int(after[1]), evidence))
     if not possible:
         return Dated(otherwise, otherwise, otherwise, 0, 0)
-    possible.reverse()
-    best = max(evidence for *_, evidence in possible)
-    weights = [math.exp(evidence - best) for *_, evidence in possible]
-    reached = [below / sum(weights) for below in accumulate(weights)]
-    tail = (1 - CREDIBLE) / 2
-    earliest, middle, latest = (
-        possible[min(bisect_left(reached, quantile), len(possible) - 1)] for quantile in (tail, 0.5, 1 - tail)
-    )
-    return Dated(middle[0], earliest[0], latest[0], middle[1], middle[2])
+    return posterior(possible[::-1])
 
 
 def _add(sums: list[float], week: RateWeek, sign: int) -> None:

@@ -28,6 +28,7 @@ from detectors.signals.rate_baseline import bounds, freeze, precise, split
 from detectors.signals.rate_dating import date_change
 from detectors.signals.rate_state import (
     Mix,
+    RateBaseline,
     RateEpisode,
     RateRecovery,
     RateState,
@@ -225,7 +226,10 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         baseline = freeze(self._way, stretch, state.strata, start, state.newest)
         for week in state.weeks[:-RECENT_WEEKS]:
             week.parts = {}
-        state.watch = RateWatch(
+        self._begin_to_watch(baseline)
+
+    def _begin_to_watch(self, baseline: RateBaseline) -> None:
+        watch = self.stored.watch = RateWatch(
             baseline=baseline,
             low=baseline.low,
             high=baseline.high,
@@ -233,8 +237,8 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
             detection=ExposureState([]),
             plain=MixtureState([]),
         )
-        state.watch.detection = self._new_detection(state.watch)
-        state.watch.plain = self._for_plain(state.watch).new_state()
+        watch.detection = self._new_detection(watch)
+        watch.plain = self._for_plain(watch).new_state()
 
     def _begin(self, watch: RateWatch, began: float) -> Sequence[Change]:
         known = (watch.baseline.n, watch.baseline.ones)

@@ -64,6 +64,7 @@ class SegmentedSignal(ABC):
     """which of an observation's segments have monitors of their own"""
     state_version: ClassVar[int] = 1
     """of ``monitor_state`` and ``shared`` together, 1 to 999"""
+    state: ClassVar[type[SegmentedState]] = SegmentedState
     monitor_state: ClassVar[type[Struct]]
     shared: ClassVar[type[Struct] | None] = None
     """what the signal keeps over all segments: a Struct with defaults, bounded"""
@@ -132,13 +133,13 @@ class SegmentedSignal(ABC):
         return self.promise.false_alarms_per_year
 
     def new_state(self) -> SegmentedState:
-        return SegmentedState(self.monitor, self.dimensions, self.shared() if self.shared else None)
+        return self.state(self.monitor, self.dimensions, self.shared() if self.shared else None)
 
     def encode_state(self, state: SegmentedState) -> bytes:
         return state.encode(self.state_version)
 
     def decode_state(self, raw: bytes) -> SegmentedState:
-        return SegmentedState.decode(
+        return self.state.decode(
             raw,
             signal=self.name,
             version=self.state_version,

@@ -92,6 +92,12 @@ class SegmentedState:
         """Every segment's monitor but that of ``all``, by name."""
         return {name: self.segments[name].monitor for name in self.names[1:]}
 
+    @property
+    def learning(self) -> bool:
+        """Whether ``all`` has no baseline yet."""
+        whole = self.segments.get(ALL)
+        return whole is None or whole.monitor.phase == "learning"
+
     def segment(self, name: str) -> Segment:
         found = self.segments.get(name)
         if found is None:

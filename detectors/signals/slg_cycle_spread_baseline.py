@@ -3,7 +3,9 @@
 Rules:
 1. A band's baseline is made of deals created up to some Monday: the latest from which on every deal up to then has closed or
    is older than the last decile of just these deals. So slow deals count in full, and no deal counts for being young.
-2. A band needs LEAST_OF_BAND of them. Where more than a tenth never close, the last decile is never known: ``None``.
+2. A band needs LEAST_OF_BAND of them, all bands together LEAST_IN_ALL: of fewer, chance makes some so narrow that false alarms
+   are on average more than promised, and others so wide that a drift is not found for months. Where more than a tenth never
+   close, the last decile is never known: ``None``.
 3. The two halves of the stretch (by creation) spread alike: Brown and Forsythe's test, at UNSTEADY on either side, of the
    values up to the last decile. Otherwise the older half is dropped.
 """
@@ -29,7 +31,8 @@ from detectors.signals.slg_cycle_spread_state import (
 from detectors.signals.weeks import week_start
 from schemas.duration import DAY, WEEK
 
-LEAST_OF_BAND = 100
+LEAST_OF_BAND = 150
+LEAST_IN_ALL = 450
 UNSTEADY = 0.0025
 _NEVER = 1e6
 """Log days of a deal that is open: beyond all others."""

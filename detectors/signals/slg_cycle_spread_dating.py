@@ -1,32 +1,30 @@
 """Since when deals spread differently: the median of a posterior over the weeks of their creation.
 
 As dating.py does for shares: all starts are equally likely beforehand, deals before the start fall into the baseline's
-deciles alike, those since by one of the shapes of sequential/decile_mixture.py; the range holds CREDIBLE of the posterior.
+parts by their shares, those since by one of the shapes of sequential/decile_mixture.py; the range holds CREDIBLE of the posterior.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
 
 from scipy.special import logsumexp
 
-from detectors.sequential.decile_mixture import DECILES, SHAPES
-from detectors.signals.dating import CREDIBLE, Dated
+from detectors.sequential.decile_mixture import PARTS, SHAPES, SHARES
+from detectors.signals.dating import Dated, posterior
 from detectors.signals.slg_cycle_spread_state import SpreadWeek
 
-LAST = DECILES - 1
+LAST = PARTS - 1
 
 
 def _logs(masses: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Log likelihood ratios of a deal that reached a decile, for each but the last: that it ended in it, that it is beyond."""
+    """Log likelihood ratios of a deal that reached a part, for each but the last: that it ended in it, that it is beyond."""
     ended, beyond = [], []
     for number in range(LAST):
-        left = sum(masses[number:])
-        here = masses[number] / left * (DECILES - number)
-        further = (1 - masses[number] / left) / (1 - 1 / (DECILES - number))
+        left, usual = sum(masses[number:]), sum(SHARES[number:])
+        here = (masses[number] / left) / (SHARES[number] / usual)
+        further = (1 - masses[number] / left) / (1 - SHARES[number] / usual)
         ended.append(math.log(here))
         beyond.append(math.log(further))
     return ended, beyond
@@ -54,12 +52,4 @@ def date_spread(weeks: Sequence[SpreadWeek], otherwise: float) -> Dated:
         possible.append((week.start, n, ones, float(logsumexp(terms))))
     if not possible:
         return Dated(otherwise, otherwise, otherwise, 0, 0)
-    possible.reverse()
-    best = max(each[3] for each in possible)
-    reached = list(accumulate(math.exp(each[3] - best) for each in possible))
-    tail = (1 - CREDIBLE) / 2 * reached[-1]
-    earliest, middle, latest = (
-        possible[min(bisect_left(reached, quantile), len(possible) - 1)]
-        for quantile in (tail, reached[-1] / 2, reached[-1] - tail)
-    )
-    return Dated(middle[0], earliest[0], latest[0], middle[1], middle[2])
+    return posterior(possible[::-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.sequential.table_mixture import TableState
+from detectors.sequential.decile_cohorts import StartsState
 from detectors.signals.monitor import Change, Promise
 from detectors.signals.slg_cycle_spread_baseline import (
     Stretch,
@@ -76,6 +76,6 @@ def first_watch(state: SpreadState, found: dict[str, Stretch], at: float, promis
         dispersion=dispersion_of(weeks),
         paid_for=float(n),
         threshold=promise.threshold(flow),
-        detection=TableState([]),
+        detection=StartsState([]),
         sample=thinned(sample, MOST_KNOWN),
     )

@@ -24,12 +24,13 @@ from typing import Self
 from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureState
 from detectors.sequential.binomial_interval import interval, upper_bound
 from detectors.sequential.contract import threshold
-from detectors.sequential.decile_mixture import SHAPES, SMALLEST_BASELINE, DecileMixture
+from detectors.sequential.decile_cohorts import DecileCohorts, Known
+from detectors.sequential.decile_mixture import FIRST_TENTH, MEDIAN, SHAPES, SMALLEST_BASELINE
 from detectors.sequential.spread_labels import SMALLEST_SAMPLE, Label, label_spread
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
-from detectors.signals.slg_cycle_spread_baseline import Stretch, worth
+from detectors.signals.slg_cycle_spread_baseline import LEAST_IN_ALL, Stretch, worth
 from detectors.signals.slg_cycle_spread_dating import date_spread
 from detectors.signals.slg_cycle_spread_learning import (
     drop_unsteady,
@@ -71,7 +72,7 @@ RECENT_WEEKS = 8
 _NAMES: dict[str, Label] = {"two clusters": "two clusters", "slow cluster": "two clusters"}
 
 
-class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
+class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
     """A SpreadState at work."""
 
     awaits = "a week in which to begin"
@@ -109,7 +110,7 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
         if observation.measure in (OPENED, IN_BULK) or band is None or not band.edges:
             return 0.0
         length = log_days(observation.value)
-        if length <= band.edges[0]:
+        if length <= band.edges[FIRST_TENTH]:
             return 0.5
         return 1.0 + length - band.edges[-1] if length > band.edges[-1] else 0.0
 
@@ -135,7 +136,11 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
     def _lacks(self) -> list[str]:
         state, promise = self.stored, self._promise
         return lacking(
-            (state.mature, promise.min_baseline, "opportunities that are old enough to be known"),
+            (
+                state.mature,
+                max(promise.min_baseline, LEAST_IN_ALL),
+                "opportunities that are old enough to be known",
+            ),
             (state.days, promise.min_baseline_days, "days that they cover"),
         )
 
@@ -167,7 +172,7 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
         if band is None:
             return
         began, won = observation.began, observation.measure == WON
-        if observation.measure == IN_BULK and band.edges and log_days(days) < band.edges[4]:
+        if observation.measure == IN_BULK and band.edges and log_days(days) < band.edges[MEDIAN]:
             band.deals = [deal for deal in band.deals if deal.began != began]
         elif not close(reversed(band.deals), began, days, won=won):
             close((each.deal for each in reversed(state.known) if each.band == name), began, days, won=won)
@@ -243,7 +248,8 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
             place = max(place, deal.beyond)
             ended = place < reached
             told = place if ended else reached
-            self._for(watch).update_partly(watch.detection, deal.beyond, told, deal.began, ended=ended)
+            known = Known(deal.beyond, told, ended)
+            self._for(watch).update(watch.detection, known, week_start(deal.began))
             for number in range(deal.beyond, told):
                 week.beyond[number] += 1
             if ended:
@@ -302,8 +308,8 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileMixture]):
             return NOTHING
         return self._end_drift(watch, Recovery(at, since))
 
-    def _detector_for(self, watch: SpreadWatch) -> DecileMixture:
-        return DecileMixture.from_baseline(
+    def _detector_for(self, watch: SpreadWatch) -> DecileCohorts:
+        return DecileCohorts.from_baseline(
             math.floor(watch.paid_for), level=BOUND_LEVEL, dispersion=watch.dispersion
         )
 

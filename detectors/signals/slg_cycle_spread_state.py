@@ -1,7 +1,7 @@
 """What the monitor of slg.cycle_spread keeps: deals whose length is not known yet, the deciles by amount band, and weeks.
 
-A deal becomes known decile by decile: at the age at which a decile of its band ends, it has closed within it or is beyond. At
-the last one all is known: what an open deal then becomes changes nothing about its decile.
+A deal becomes known part by part (sequential/decile_mixture.py): at the age at which a part of its band's baseline ends, it has
+closed within it or is beyond. At the last one all is known: what an open deal then becomes changes nothing about its part.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ from msgspec import Struct, field
 
 from detectors.sequential.bernoulli_mixture import MixtureState
 from detectors.sequential.binomial_interval import interval
-from detectors.sequential.decile_mixture import DECILES, decile_of
-from detectors.sequential.table_mixture import TableState
+from detectors.sequential.decile_cohorts import StartsState
+from detectors.sequential.decile_mixture import (
+    FIRST_TENTH,
+    LAST_TENTH,
+    MEDIAN,
+    PARTS,
+    SHARES,
+    decile_of,
+)
 from detectors.signals.verdict_life_state import DatedDrift, LifeState, Recovery
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 from schemas.duration import DAY
 
-MOST_DEALS = 250
+MOST_DEALS = 800
 """Deals of one band that are followed at a time: of more, every second is, and so on."""
 MAX_BANDS = 6
 OTHER_BANDS = "other"
@@ -31,13 +38,13 @@ MOST_KNOWN = 200
 OPEN = -1.0
 ENDED = -1
 SHORTEST_DAYS = 1 / 24
-OUTER = (0, DECILES - 1)
+OUTER = frozenset({*range(FIRST_TENTH + 1), PARTS - 1})
 """The shortest and the longest tenth: a fifth of the baseline falls into them."""
 
 
 class Followed(Struct, array_like=True):
     """A deal: when it was created (Unix seconds), the days until it closed (OPEN: not yet), whether it was won; how many
-    deciles it has been told to be beyond, ENDED once it was told that it is not."""
+    parts it has been told to be beyond, ENDED once it was told that it is not."""
 
     began: float
     days: float = OPEN
@@ -47,7 +54,7 @@ class Followed(Struct, array_like=True):
 
 class Band(Struct, array_like=True):
     """``deals``: not judged yet, in the order in which they were heard of; every ``stride``-th, ``skipped`` since the last.
-    ``edges``: inner deciles of log days, empty while learning; from ``n`` deals."""
+    ``edges``: of the parts, in log days, empty while learning; from ``n`` deals."""
 
     deals: list[Followed] = field(default_factory=list)
     stride: int = 1
@@ -65,11 +72,11 @@ class Judged(Struct, array_like=True):
 
 class SpreadWeek(Week, array_like=True):
     """By the week of creation: ``n`` deals of which all is known, ``ones`` of them in the outer deciles; ``opened`` in it. Of
-    those that reached a decile, the last one left out: how many ``ended`` in it, and how many are ``beyond``."""
+    those that reached a part, the last one left out: how many ``ended`` in it, and how many are ``beyond``."""
 
     opened: int = 0
-    ended: list[int] = field(default_factory=lambda: [0] * (DECILES - 1))
-    beyond: list[int] = field(default_factory=lambda: [0] * (DECILES - 1))
+    ended: list[int] = field(default_factory=lambda: [0] * (PARTS - 1))
+    beyond: list[int] = field(default_factory=lambda: [0] * (PARTS - 1))
 
 
 class SpreadWatch(Struct, array_like=True):
@@ -81,7 +88,7 @@ class SpreadWatch(Struct, array_like=True):
     dispersion: float
     paid_for: float
     threshold: float
-    detection: TableState
+    detection: StartsState
     sample: list[float]
 
 
@@ -154,12 +161,14 @@ def log_days(days: float) -> float:
 
 def decile(band: Band, deal: Followed) -> int:
     """Of a deal that is known: closed, or open for longer than the last decile."""
-    return DECILES - 1 if deal.days == OPEN else decile_of(band.edges, log_days(deal.days))
+    return PARTS - 1 if deal.days == OPEN else decile_of(band.edges, log_days(deal.days))
 
 
 def standardised(band: Band, deal: Followed, now: float) -> float:
     """Log days against the band's median, in the spread of its inner four fifths; an open deal by its age at ``now``."""
-    return (log_days(age(deal, now)) - band.edges[4]) / (band.edges[-1] - band.edges[0])
+    return (log_days(age(deal, now)) - band.edges[MEDIAN]) / (
+        band.edges[LAST_TENTH] - band.edges[FIRST_TENTH]
+    )
 
 
 def age(deal: Followed, now: float) -> float:
@@ -183,23 +192,30 @@ def merge(into: Band, other: Band) -> None:
 
 def share_in_outer(weeks: Sequence[SpreadWeek]) -> Interval | None:
     """The share of the deals in the outer deciles with its 95 % interval, by a life table, so that those of which not all is
-    known count in full as far as they have come (Kaplan and Meier; Greenwood's variance). A decile that nobody has reached yet
+    known count in full as far as they have come (Kaplan and Meier; Greenwood's variance). A part that nobody has reached yet
     is taken to be as in the baseline. None where nothing is known."""
-    first, beyond, variance = 0.0, 1.0, 0.0
-    for number in range(DECILES - 1):
-        ended, reached = sum(w.ended[number] for w in weeks), 0
-        reached = ended + sum(w.beyond[number] for w in weeks)
-        if number == 0:
-            if not reached:
-                return None
-            first, within = ended / reached, (ended + 0.5) / (reached + 1)
-            seen, beyond_first = reached, 1 - first
-            continue
-        hazard = ended / reached if reached else 1 / (DECILES - number)
-        beyond *= 1 - hazard
-        if 0 < hazard < 1 and reached:
-            variance += hazard / ((1 - hazard) * reached)
-    share = first + beyond_first * beyond
-    spread = (1 - beyond) ** 2 * within * (1 - within) / seen + (beyond_first * beyond) ** 2 * variance
+    seen = sum(week.ended[0] + week.beyond[0] for week in weeks)
+    if not seen:
+        return None
+    slower, of_slower = _survival(weeks, range(FIRST_TENTH + 1))
+    slowest, of_slowest = _survival(weeks, range(FIRST_TENTH + 1, PARTS - 1))
+    share = 1 - slower * (1 - slowest)
+    spread = slower**2 * ((1 - slowest) ** 2 * of_slower + slowest**2 * of_slowest)
     n = max(round(share * (1 - share) / spread), 1) if 0 < share < 1 and spread else seen
     return msgspec.structs.replace(interval(round(share * n), n), estimate=share, n=seen)
+
+
+def _survival(weeks: Sequence[SpreadWeek], numbers: Iterable[int]) -> tuple[float, float]:
+    """The share that is beyond these parts of those that reach the first of them, and the variance of its logarithm."""
+    beyond, variance = 1.0, 0.0
+    for number in numbers:
+        ended = sum(week.ended[number] for week in weeks)
+        reached = ended + sum(week.beyond[number] for week in weeks)
+        if not reached:
+            beyond *= 1 - SHARES[number] / sum(SHARES[number:])
+            continue
+        beyond *= 1 - ended / reached
+        # Half an end more, so that none at all is not taken for certainty.
+        hazard = (ended + 0.5) / (reached + 1)
+        variance += hazard / ((1 - hazard) * reached)
+    return beyond, variance

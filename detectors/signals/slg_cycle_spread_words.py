@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from detectors.sequential.decile_mixture import DECILES
+from detectors.sequential.decile_mixture import PARTS
 from detectors.signals.contract import ALL
 from detectors.signals.segmented_alerts import Case, Words
 from detectors.signals.segmented_words import where
@@ -22,6 +22,8 @@ from detectors.signals.slg_cycle_spread_state import (
 )
 from detectors.signals.words import day, days, listed, per_hundred, per_hundred_interval, percent
 
+RARELY_WON = 1 / 4
+"""of the core's share: in a tail that is won so seldom deals are kept open before they are lost"""
 FEWEST = 5
 """Deals on a side without which nothing is said of it."""
 _SHAPES = {
@@ -42,8 +44,8 @@ class Side(Struct, frozen=True):
 
 def sides(known: Sequence[tuple[Band, Followed]], now: float) -> tuple[Side | None, Side | None]:
     """(core, tail): the tail is what is beyond the last decile of its own band's baseline; open deals up to ``now``."""
-    slow = [(band, deal) for band, deal in known if decile(band, deal) == DECILES - 1]
-    core = [(band, deal) for band, deal in known if decile(band, deal) < DECILES - 1]
+    slow = [(band, deal) for band, deal in known if decile(band, deal) == PARTS - 1]
+    core = [(band, deal) for band, deal in known if decile(band, deal) < PARTS - 1]
     return _side(core, now), _side(slow, now)
 
 
@@ -67,10 +69,7 @@ def drifting(case: Case) -> Words:
             f"(95 %: {per_hundred_interval(now)}) are as fast or as slow as {per_hundred(before.estimate)} were. "
             f"{_SHAPES[monitor.finding]}.{_sides(core, tail)}{_reps(case)}"
         ),
-        means=(
-            "This is what deliberate widening looks like in a calendar: the average may hold, but two kinds of buyers are in "
-            "one pipeline, those for whom it was made and those who have to be talked into it."
-        ),
+        means=_meaning(core, tail),
         check=(
             "Check first who is in the tail: the accounts named here, whether they fit the profile, and who took them in since "
             f"{day(since)}."
@@ -80,6 +79,21 @@ def drifting(case: Case) -> Words:
             "an import of old deals), or if amounts came to mean something else, since it is by them that deals are compared."
         ),
     )
+
+
+def _meaning(core: Side | None, tail: Side | None) -> str:
+    means = (
+        "This is what deliberate widening looks like in a calendar: the average may hold, but two kinds of buyers are in "
+        "one pipeline, those for whom it was made and those who have to be talked into it."
+    )
+    if core is None or tail is None or core.won is None or tail.won is None:
+        return means
+    if tail.won < RARELY_WON * core.won:
+        means += (
+            " Hardly any of the tail are won: so far deals are rather kept open for longer before they are lost, which "
+            "spreads their lengths as well (slg.aged_win_rate follows what becomes of them)."
+        )
+    return means
 
 
 def _sides(core: Side | None, tail: Side | None) -> str:

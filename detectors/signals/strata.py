@@ -3,8 +3,9 @@
 Rules:
 1. A stratum that the baseline has seen is judged against its own share there. Small strata lend from the whole: their
    share is shrunk towards it, the more the less the strata differ.
-2. A stratum that the baseline has not seen is a newcomer: not judged until it has been observed NEWCOMER times, and from
-   then on against what it was in these. So a newcomer who is different is mix, whatever it is.
+2. A stratum that the baseline has seen fewer than NEWCOMER times is a newcomer: not judged until it has been, and from then on
+   against what it was in these. So a newcomer who is different is mix, whatever it is. Judged by a guess, it would look like
+   drift as soon as it grows. Only where most of the baseline is of such small strata (many reps), they are judged at once.
 3. At most MAX_STRATA have a name; the others together are one.
 
 Reference for the shrinking: J. C. Kleinman, "Proportions with extraneous variance: single and independent samples",
@@ -20,6 +21,8 @@ from msgspec import Struct, field
 
 MAX_STRATA = 64
 NEWCOMER = 30
+MOSTLY_KNOWN = 0.5
+"""Part of the baseline's observations that is of strata seen NEWCOMER times, at least; else all are judged, by what they lend."""
 LONGEST_NAME = 64
 _LEAST_PRIOR, _MOST_PRIOR = 2.0, 1000.0
 _NOBODY = 0.5
@@ -59,11 +62,14 @@ def learn(strata: Strata, counts: dict[int, Counts]) -> None:
     n, ones = sum(each.n for each in counts.values()), sum(each.ones for each in counts.values())
     whole = whole_share(n, ones)
     prior = _prior(list(counts.values()), n, whole)
+    known = {number: each for number, each in counts.items() if each.n >= NEWCOMER}
+    if sum(each.n for each in known.values()) < MOSTLY_KNOWN * n:
+        known = counts
     for number in range(len(strata.names)):
-        each = counts.get(number)
+        each = known.get(number)
         strata.shares[number] = (each.ones + prior * whole) / (each.n + prior) if each else None
         strata.worth[number] = each.n + prior if each else 0.0
-        strata.seen[number] = Counts()
+        strata.seen[number] = Counts() if each else counts.get(number, Counts())
 
 
 def meet(strata: Strata, number: int, ones: int, whole: float) -> None:

@@ -2,14 +2,14 @@
 
 Its own rules (all monitors': monitor.py):
 1. Learning takes one stretch in which neither number moves, and freezes their deciles by stratum. From then on a value is
-   its rank among the deciles of its own stratum, so a shift between strata (younger accounts, larger ones) moves nothing. A
-   stratum that the baseline hardly knows is not judged, and the detector pays for the one that it knows least.
+   its place among the deciles of its own stratum, so a shift between strata (younger accounts, larger ones) moves nothing. A
+   stratum that the baseline hardly knows is not judged. The detector pays for how well it knows the strata of the last weeks.
 2. The statistic is the smaller of two rank e-detectors' (sequential/trend_mixture.py, conjunction.py), both in days: each
    divided by its own observations a day. While one of the two holds, there is no more than the promised false alarms.
    The weekly dispersion of each baseline widens its detector.
 3. One trend alone is a notice, for signals that want one (``alone``).
 4. A drift has ended when the last weeks of one of the two are back: the 95 % interval of their mean reaches the baseline's
-   mean.
+   mean, which is nearer than that of the drift until then.
 """
 
 from __future__ import annotations
@@ -21,24 +21,26 @@ from msgspec import Struct
 
 from detectors.sequential.conjunction import Conjunction, Of
 from detectors.sequential.table_mixture import TableState
-from detectors.sequential.trend_mixture import TrendMixture
 from detectors.signals.contract import Point
 from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.two_trends_state import (
+    KEPT_PARTS,
     Detection,
     Drift,
     TwoTrendsState,
     Watch,
     added,
+    category_of,
+    detector_of,
     drop_before,
     freeze,
     learn,
     level,
     new_week,
     newest_week,
-    rank_of,
-    ranks_of,
+    place_of,
     sums_since,
+    sure_of,
     unsteady,
 )
 from detectors.signals.verdict_life import StretchLife, lacking
@@ -50,16 +52,25 @@ from schemas.observations import Observation
 
 RECENT_WEEKS = 8
 FEWEST_TO_END = 30
+LONGEST_DAYS = 180.0
+"""A bound that lies far from the estimate costs weeks later; a baseline of half a year is late enough."""
 QUIET_AGAIN = 0.01
 """Share of the threshold below which a trend that was noticed alone may be noticed anew."""
 
 
 class Trend(Struct, frozen=True):
-    """``least``: observations that a baseline of it needs, at least."""
+    """``least``: observations that a baseline of it needs, at least. Learning goes on until there are as many as ``wanted``, but for
+    no longer than LONGEST_DAYS. ``ended``: many values are at the end of their scale, and can't move any further."""
 
     measure: str
     way: Literal["rise", "fall"]
     least: int
+    wanted: int = 0
+    ended: bool = False
+
+    @property
+    def sign(self) -> Literal[1, -1]:
+        return 1 if self.way == "rise" else -1
 
 
 class Alone(Struct, frozen=True):
@@ -101,15 +112,17 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             state.n += 1
         state.newest = max(state.newest, began)
         watch = state.watch
+        if watch is not None and first_of_week:
+            self._begin_week(watch)
+        if watch is None or observation.stratum in watch.baselines[which].edges:
+            week.parts[which][observation.stratum] = week.parts[which].get(observation.stratum, 0) + 1
         if watch is None:
             return self._learn(which, observation, may_freeze)
-        if first_of_week:
-            self._begin_week(watch)
-        rank = rank_of(watch.baselines[which], observation.stratum, value)
-        if rank is None:
+        category = self._category(watch, which, observation)
+        if category is None:
             return NOTHING
         detector = self._for(watch)
-        detector.update(watch.detection, Of(which, float(rank)), began)
+        detector.update(watch.detection, Of(which, category), began)
         statistic = week.statistic = detector.statistic(watch.detection)
         if state.drift is not None:
             return self._await_end(watch, state.drift, observation.at) if first_of_week else NOTHING
@@ -119,15 +132,13 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
         return self._look_alone(watch) if self._alone else NOTHING
 
     def weight(self, observation: Observation) -> float:
-        """How far out the value is, among the deciles of its stratum, in the direction of the drift: 0 to 1."""
+        """How far out the value is, among those of its stratum, in the direction of the drift: 0 to 1."""
         which = 0 if observation.measure == self._trends[0].measure else 1
         watch = self.stored.watch
         if watch is None:
             return 0.0
-        rank = rank_of(watch.baselines[which], observation.stratum, observation.value)
-        if rank is None:
-            return 0.0
-        return rank / 9 if self._trends[which].way == "rise" else 1 - rank / 9
+        category = self._category(watch, which, observation)
+        return 0.0 if category is None else place_of(watch.baselines[which], category)
 
     def levels(self, which: int) -> tuple[Interval | None, Interval | None]:
         """(baseline, since the drift began or ended or over the last weeks) of measure number ``which``: means."""
@@ -180,11 +191,19 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
                     (a[0] + b[0], a[1] + b[1], a[2] + b[2])
                     for a, b in zip(week.sums, theirs.sums, strict=True)
                 ]
+                for here, there in zip(week.parts, theirs.parts, strict=True):
+                    for stratum, n in there.items():
+                        here[stratum] = here.get(stratum, 0) + n
 
     @property
     def _lacks(self) -> list[str]:
+        longest = self._learned_days >= LONGEST_DAYS
         observations = (
-            (sum(week.sums[which][0] for week in self._stretch), trend.least, _observations_of(trend))
+            (
+                sum(week.sums[which][0] for week in self._stretch),
+                trend.least if longest else max(trend.least, trend.wanted),
+                _observations_of(trend),
+            )
             for which, trend in enumerate(self._trends)
         )
         return lacking(*observations, (self._learned_days, self._promise.min_baseline_days, "days"))
@@ -204,21 +223,35 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             if second_half is not None:
                 drop_before(state, stretch[second_half].start)
                 return NOTHING
-        first, second = (freeze(state, number, stretch, self._learned_days) for number in (0, 1))
+        first, second = (
+            freeze(state, number, trend.sign, stretch) for number, trend in enumerate(self._trends)
+        )
         if first is None or second is None:
             return NOTHING
         nothing_yet = Detection(TableState([]), TableState([]))
-        state.watch = Watch((first, second), nothing_yet, self._promise.threshold(1.0))
+        sure = (sure_of(first, 0, stretch), sure_of(second, 1, stretch))
+        state.watch = Watch((first, second), nothing_yet, self._promise.threshold(1.0), sure)
         state.watch.detection = self._new_detection(state.watch)
         state.learned = [{}, {}]
         return (Change("frozen"),)
 
+    def _category(self, watch: Watch, which: int, observation: Observation) -> int | None:
+        signed = self._trends[which].sign * observation.value
+        return category_of(watch.baselines[which], observation.stratum, signed)
+
     def _begin_week(self, watch: Watch) -> None:
-        """A flow that has grown means fewer days for each observation: the promise is by the year."""
-        flow = flow_per_day(self.stored.weeks, self.stored.newest)
+        """What a new week knows before its first observation: the flow, and the strata of the last weeks. A flow that has
+        grown means fewer days for each observation: the promise is by the year."""
+        weeks = self.stored.weeks
+        flow = flow_per_day(weeks, newest_week(weeks, 0) or 0.0)
         if flow is not None:
             growth = max(flow / watch.baselines[0].per_day, 1.0)
             watch.threshold = max(watch.threshold, self._promise.threshold(1.0) * growth)
+        first, second = (sure_of(each, number, weeks) for number, each in enumerate(watch.baselines))
+        watch.sure = (first, second)
+        for week in weeks[:-KEPT_PARTS]:
+            week.parts = [{}, {}]
+        self._detector = None
 
     def _begin(self, watch: Watch) -> Sequence[Change]:
         parts = self._for(watch).parts
@@ -237,8 +270,15 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             now = level(sums_since(state.weeks, which, week_start(recent) + WEEK))
             if before is None or now is None or now.n < min(FEWEST_TO_END, trend.least):
                 continue
+            drifted = level(
+                sums_since(state.weeks, which, week_start(drift.starts[which]), week_start(recent) + WEEK)
+            )
             back = now.low <= before.estimate if trend.way == "rise" else now.high >= before.estimate
-            if back:
+            # A few weeks alone may reach the baseline by having said little.
+            nearer = drifted is None or abs(now.estimate - before.estimate) < abs(
+                now.estimate - drifted.estimate
+            )
+            if back and nearer:
                 return self._end_drift(watch, Recovery(at, week_start(recent) + WEEK))
         return NOTHING
 
@@ -265,8 +305,8 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
 
     def _detector_for(self, watch: Watch) -> Conjunction:
         first, second = (
-            TrendMixture.from_baseline(ranks_of(each), direction=trend.way, dispersion=each.dispersion)
-            for each, trend in zip(watch.baselines, self._trends, strict=True)
+            detector_of(each, sure, ended=trend.ended)
+            for each, sure, trend in zip(watch.baselines, watch.sure, self._trends, strict=True)
         )
         scales = (1 / watch.baselines[0].per_day, 1 / watch.baselines[1].per_day)
         return Conjunction(first, second, scales=scales)

@@ -5,23 +5,32 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct, field
 
 from detectors.sequential.conjunction import Both
 from detectors.sequential.dispersion import LARGEST, PRIOR_DEGREES
-from detectors.sequential.table_mixture import TableState
-from detectors.sequential.trend_mixture import SMALLEST_BASELINE
+from detectors.sequential.table_mixture import TableMixture, TableState
+from detectors.sequential.trend_mixture import (
+    SMALLEST_BASELINE,
+    middles_of,
+    places,
+    trend_tables,
+    trend_weights,
+)
 from detectors.signals.verdict_life_state import Recovery, StretchLifeState
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
 
-MOST_LEARNED = 200
+MOST_LEARNED = 400
 """Values of one measure and stratum that a baseline is made of: more are thinned out evenly in time."""
 OWN_EDGES = 40
 """Values from which on a stratum among others is known well enough to be judged by."""
-RANKS = 10
+MIX_WEEKS = 8
+KEPT_PARTS = 26
+"""Weeks: a measure that matures late has its last MIX_WEEKS among them."""
 UNSTEADY = 2.6
 """Standard errors between the halves of a stretch from which on it is no baseline (1 %, two-sided)."""
 _Z = 1.96
@@ -31,9 +40,11 @@ Sums = tuple[int, float, float]
 
 
 class TrendWeek(Week, array_like=True):
-    """``n`` counts the first measure; ``sums`` of each measure."""
+    """``n`` counts the first measure; ``sums`` of each measure. ``parts``: observations of each measure by stratum, while learning
+    and of the last KEPT_PARTS weeks."""
 
     sums: list[Sums] = field(default_factory=lambda: [(0, 0.0, 0.0), (0, 0.0, 0.0)])
+    parts: list[dict[str, int]] = field(default_factory=lambda: [{}, {}])
 
 
 class Learned(Struct, array_like=True):
@@ -45,15 +56,15 @@ class Learned(Struct, array_like=True):
 
 
 class Baseline(Struct, array_like=True, frozen=True):
-    """One measure's: inner deciles by stratum, how its own values fall into them, and its level.
+    """One measure's: by stratum the edges of its bins and how its own values fall into them (trend_mixture.py); and its level.
 
-    ``sure``: values of the stratum of which the fewest are known; what the detector pays for, since that stratum may become
-    the commonest. ``per_day`` observations; ``dispersion`` of the weekly means against chance.
+    ``known``: values by stratum, from which its deciles were taken. ``per_day`` observations; ``dispersion`` of the weekly means
+    against chance.
     """
 
     edges: dict[str, list[float]]
-    ranks: list[int]
-    sure: int
+    counts: dict[str, list[int]]
+    known: dict[str, int]
     sums: Sums
     per_day: float
     dispersion: float
@@ -67,11 +78,13 @@ class Detection(Both, array_like=True):
 
 
 class Watch(Struct, array_like=True):
-    """What watching needs: both frozen baselines, the detectors' states and the threshold in days."""
+    """What watching needs: both frozen baselines, the detectors' states and the threshold in days. ``sure``: how many values each
+    baseline is worth to what comes from the strata as in the last weeks."""
 
     baselines: tuple[Baseline, Baseline]
     detection: Detection
     threshold: float
+    sure: tuple[int, int]
 
 
 class Drift(Struct, array_like=True):
@@ -153,8 +166,11 @@ def unsteady(weeks: Sequence[TrendWeek], which: int) -> int | None:
     return middle if apart > UNSTEADY * spread * math.sqrt(_dispersion(weeks, which)) else None
 
 
-def freeze(state: TwoTrendsState, which: int, stretch: Sequence[TrendWeek], days: float) -> Baseline | None:
-    """The baseline of one measure; None where its values are too few, or have no spread to rank by."""
+def freeze(
+    state: TwoTrendsState, which: int, sign: Literal[1, -1], stretch: Sequence[TrendWeek]
+) -> Baseline | None:
+    """The baseline of one measure, of which a rise (``sign`` 1) or a fall (-1) is watched for; None where its values are too few,
+    or have no spread to rank by."""
     learned = state.learned[which]
     fewest = OWN_EDGES if len(learned) > 1 else SMALLEST_BASELINE
     values = {
@@ -162,34 +178,60 @@ def freeze(state: TwoTrendsState, which: int, stretch: Sequence[TrendWeek], days
         for stratum, kept in sorted(learned.items())
         if len(kept.values) >= fewest
     }
-    if not values:
-        return None
-    edges = {stratum: _edges(sorted(each)) for stratum, each in values.items()}
-    ranks = [0] * RANKS
+    edges, counts = {}, {}
     for stratum, each in values.items():
-        for value in each:
-            ranks[bisect_left(edges[stratum], value)] += 1
-    if sum(1 for count in ranks if count) < 2:
+        ordered = sorted(sign * value for value in each)
+        if ordered[0] < ordered[-1]:
+            edges[stratum], counts[stratum] = places(ordered)
+    if not edges:
         return None
-    sure = min(len(each) for each in values.values())
     sums = together([week.sums[which] for week in stretch])
-    return Baseline(edges, ranks, sure, sums, sums[0] / days, _dispersion(stretch, which))
+    # Of a measure that matures later the last days of the stretch are not there yet.
+    newest = max(began for kept in learned.values() for began, _ in kept.values)
+    days = (newest - (state.learn_from or 0.0)) / DAY
+    if days <= 0:
+        return None
+    known = {stratum: len(values[stratum]) for stratum in edges}
+    return Baseline(edges, counts, known, sums, sums[0] / days, _dispersion(stretch, which))
 
 
-def rank_of(baseline: Baseline, stratum: str, value: float) -> int | None:
-    """0 to 9: the place of ``value`` among the deciles of its stratum's baseline; None for a stratum that is not known."""
-    edges = baseline.edges.get(stratum)
-    return bisect_left(edges, value) if edges is not None else None
+def category_of(baseline: Baseline, stratum: str, value: float) -> int | None:
+    """The number of the bin of ``value`` (times the sign), counted on over all strata; None for a stratum that is not known."""
+    first = 0
+    for name, edges in baseline.edges.items():
+        if name == stratum:
+            return first + bisect_left(edges, value)
+        first += len(edges) + 1
+    return None
 
 
-def ranks_of(baseline: Baseline) -> list[float]:
-    """The ranks of the baseline's own values, as many as are ``sure``."""
-    whole = sum(baseline.ranks)
-    return [
-        float(rank)
-        for rank, count in enumerate(baseline.ranks)
-        for _ in range(round(count * baseline.sure / whole))
+def place_of(baseline: Baseline, category: int) -> float:
+    """How far out a category lies within its stratum, 0 to 1."""
+    middles = [middle for counts in baseline.counts.values() for middle in middles_of(counts)]
+    return middles[category]
+
+
+def sure_of(baseline: Baseline, which: int, weeks: Sequence[TrendWeek]) -> int:
+    """How many values the baseline is worth to observations that come from the strata as in the last MIX_WEEKS of ``weeks`` that have
+    any: by the variance of a mean of strata that are known each by its own values. All of them where the mix is the baseline's."""
+    recent = [week.parts[which] for week in weeks if week.parts[which]][-MIX_WEEKS:]
+    mix = {stratum: sum(parts.get(stratum, 0) for parts in recent) for stratum in baseline.known}
+    whole, values = sum(mix.values()), sum(baseline.known.values())
+    if not whole:
+        return values
+    variance = sum((n / whole) ** 2 / baseline.known[stratum] for stratum, n in mix.items())
+    return min(values, int(1 / variance))
+
+
+def detector_of(baseline: Baseline, sure: int, *, ended: bool) -> TableMixture:
+    """Of the categories: each stratum has tables of its own, so that no shift between strata is evidence of anything. All are paid
+    for alike, by what the baseline is worth."""
+    by_stratum = [
+        trend_tables(counts, sure, dispersion=baseline.dispersion, ended=ended)
+        for counts in baseline.counts.values()
     ]
+    tables = [[each for table in parts for each in table] for parts in zip(*by_stratum, strict=True)]
+    return TableMixture(tables=tables, weights=trend_weights(ended=ended))
 
 
 def drop_before(state: TwoTrendsState, since: float) -> None:
@@ -200,16 +242,13 @@ def drop_before(state: TwoTrendsState, since: float) -> None:
             kept.values = [each for each in kept.values if each[0] >= since]
 
 
-def _edges(ordered: Sequence[float]) -> list[float]:
-    return [ordered[(len(ordered) - 1) * i // RANKS] for i in range(1, RANKS)]
-
-
 def _dispersion(weeks: Sequence[TrendWeek], which: int) -> float:
     """Of weekly means: variance between weeks over that within, shrunk towards 1 as sequential/dispersion.py does."""
     seen = [week.sums[which] for week in weeks if week.sums[which][0]]
     n, total, squares = together(seen)
     degrees = len(seen) - 1
-    if degrees < 2 or n <= len(seen):
+    # Weeks of single values (releases) say nothing of how much more than chance weeks differ.
+    if degrees < 2 or n < 2 * len(seen):
         return 1.0
     within = squares - sum(t * t / k for k, t, _ in seen)
     between = sum(t * t / k for k, t, _ in seen) - total * total / n

@@ -30,7 +30,7 @@ COMMANDS = {
         "streams.cli.dlq",
         "Events that could not be used: list, show, put back; let a stopped partition go on.",
     ),
-    "drift": ("streams.cli.drift", "List drift verdicts."),
+    "drift": ("streams.cli.drift", "Drift verdicts: list, explain, acknowledge."),
     "listen": ("streams.cli.listen", "Receive webhooks, verify and print them."),
 }
 

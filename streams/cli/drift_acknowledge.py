@@ -15,11 +15,12 @@ from yarl import URL
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import ALL
 from schemas.errors import EventRefused, PlumblineError
+from schemas.event_reader import decode_event
 from schemas.event_subjects import SIGNAL_PREFIX
-from schemas.events import DriftAcknowledged, DriftAcknowledgedData, decode_event, encode_event
+from schemas.events import DriftAcknowledged, DriftAcknowledgedData, encode_event
 from schemas.settings import Settings
 from streams.cli.data_options import data_options
-from streams.cli.drift_reading import find_verdict, read_drift, segment_named
+from streams.cli.drift_reading import find_verdict, read_drift
 from streams.cli.service_options import bearer_token, service_address
 from streams.log_or_service import post_events, put_events
 from streams.serving.views import VerdictView
@@ -87,7 +88,7 @@ def acknowledge(
         raise click.UsageError("--json asks nothing: give --yes too")
     settings = load_settings(settings_path, {"data_dir": data_dir} if data_dir is not None else None)
     reading = read_drift(settings, data_dir)
-    verdict = find_verdict(reading.verdicts, signal, segment_named(segment))
+    verdict = find_verdict(reading.verdicts, signal, segment)
     _refuse_what_means_nothing(verdict, retake_baseline)
     event = _event(
         verdict,
@@ -132,7 +133,7 @@ _DONE = {
     (False, False): "the drift is acknowledged",
     (False, True): "its baseline is taken anew",
     (True, False): "the illness is acknowledged, and what it suspends stays suspended",
-    (True, True): "it is forgotten, and learned anew if it speaks",
+    (True, True): "what was learned of it is forgotten, and is learned anew if it speaks",
 }
 """(of a source, baseline retaken) -> what was done"""
 

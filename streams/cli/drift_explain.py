@@ -15,8 +15,7 @@ from detectors.signals.contract import ALL
 from streams.alert_text import alert_text
 from streams.cli.data_options import data_options
 from streams.cli.drift_chart import chart_lines
-from streams.cli.drift_reading import find_verdict, read_drift, segment_named
-from streams.serving.contract import Wanted
+from streams.cli.drift_reading import read_segment
 from streams.serving.views import VerdictView
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
@@ -35,11 +34,8 @@ def explain(
     signal: str, segment: str, settings_path: Path | None, data_dir: Path | None, as_json: bool
 ) -> None:
     """Explain what SIGNAL says of one segment: numbers, chart, evidence, what was said and decided."""
-    named = segment_named(segment)
-    reading = read_drift(
-        load_settings(settings_path), data_dir, Wanted(signal=signal, segment=named.replace(" ", "_"))
-    )
-    verdict = find_verdict(reading.verdicts, signal, named)
+    reading = read_segment(load_settings(settings_path), data_dir, signal, segment)
+    (verdict,) = reading.verdicts
     if as_json:
         click.echo(msgspec.json.encode({"verdict": verdict, "alerts": reading.alerts}))
         return
@@ -88,7 +84,8 @@ def _facts(verdict: VerdictView, row: DriftRow) -> Table:
         ("now", row.now, row.now_interval, verdict.now),
     ):
         if of is not None:
-            facts.append((name, f"{estimate} (95 %: {interval}, n = {of.n:,})"))
+            sure = f"95 %: {interval}, " if interval else ""
+            facts.append((name, f"{estimate} ({sure}n = {of.n:,})"))
     if row.strength:
         facts += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
     facts.append(("observations", row.observations))

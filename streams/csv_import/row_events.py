@@ -4,7 +4,7 @@ Rules:
 1. A row becomes all of its events or none: a row of which one event does not fit is refused as a whole.
 2. An event's id comes from the export's name (``as``), the row's key and the event's place in the mapping, so that the
    same row has the same id in every import; the file's own name has no part in it, since exports carry dates there.
-3. What is given on has been read by schemas.events.decode_event: what import writes, replay reads.
+3. What is given on has been read by schemas.event_reader.decode_event: what import writes, replay reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from schemas.errors import EventRefused
 from schemas.event_fields import event_field
-from schemas.events import decode_event
+from schemas.event_reader import decode_event
 from schemas.mapping import EventMapping, FileMapping
 from schemas.mapping import Mapping as ImportMapping
 from schemas.mapping_values import Value, columns_of

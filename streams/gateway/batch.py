@@ -13,7 +13,8 @@ from typing import Literal
 import msgspec
 
 from schemas.errors import EventRefused, Problem
-from schemas.events import Event, Limits, decode_event
+from schemas.event_reader import decode_event
+from schemas.events import Event, Limits
 from streams.gateway.problem import RefusedEvent, RequestRefused
 from streams.gateway.sink import Accepted
 

@@ -13,6 +13,8 @@ from schemas.errors import PlumblineError
 from schemas.kafka_settings import KafkaSettings
 
 CLIENT_ID = "plumbline"
+COMPRESSION = "lz4"
+"""of what is written, as it travels and as it lies in Kafka: ten events together take a third"""
 
 
 def bootstrap_of(settings: KafkaSettings) -> list[str]:

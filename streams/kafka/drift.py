@@ -24,6 +24,7 @@ from streams.batch_result import BatchResult
 from streams.kafka.hold_back import WINDOW, HoldBack
 from streams.kafka.wire import Sent, decode_message, decode_sent
 from streams.processor import Processor
+from streams.stage import one_by_one
 from streams.stores.contract import Claim, Commit, Committed, DriftStore, Held, Intake, Loaded
 
 RELEASED_AT_ONCE = 10_000
@@ -73,7 +74,7 @@ class DriftIntake:
         self._now = now
         self._window = window
         self._released_at_once = released_at_once
-        self._processor = Processor(self._store, stage, decode_sent, partition=partition)
+        self._processor = Processor(self._store, stage, one_by_one(decode_sent), partition=partition)
         self._hold_back = HoldBack(account_partitions, store.sources(self.claim), window)
         self._refill()
         self._held = store.held_count(self.claim)

@@ -7,11 +7,12 @@ StoreUnavailable: then another one has to be made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Protocol
 
 from detectors.accounts import AccountStage
 from schemas.errors import EventRefused, Problem
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from schemas.settings import Settings
 from streams.batch_result import BatchResult
 from streams.flood_gate import FloodGate
@@ -20,12 +21,13 @@ from streams.kafka.alignment import Batch
 from streams.kafka.drift import DriftIntake
 from streams.kafka.partitioning import partition_of
 from streams.processor import Processor
+from streams.stage import Decoded, ReadAll
 from streams.stores.contract import Claim, OutgoingKind, Store
 from streams.stores.stops import Stops
 
 KNOWN_SUBJECTS = 200_000
 
-_Decode = Callable[[bytes], tuple[str, float, Any]]
+_subject = itemgetter(1)
 
 
 class StageIntake(Protocol):
@@ -70,7 +72,7 @@ class AccountIntake:
         self._processor = Processor(
             store,
             stage,
-            self._decode(),
+            self._reader(),
             partition=partition,
             late_after_s=settings.late_after,
             cached_states=cached_states,
@@ -88,7 +90,7 @@ class AccountIntake:
 
     def take(self, batch: Batch) -> list[BatchResult] | None:
         # The present is taken once a batch, for no batch takes long.
-        self._processor.decode = self._decode()
+        self._processor.read_all = self._reader()
         try:
             result = self._processor.process_merged(batch.records, batch.offsets)
         except DeadLetterFlood as flood:
@@ -111,8 +113,8 @@ class AccountIntake:
         # Timers that fail are kept: they are due, and there is nothing to do.
         return [result] if result.touched else []
 
-    def _decode(self) -> _Decode:
-        return self._right_place.checked(event_reader(self._limits, self._now()))
+    def _reader(self) -> ReadAll:
+        return self._right_place.checked(EventReader(self._limits, self._now()).read_all)
 
 
 class ObservationIntake:
@@ -148,30 +150,39 @@ class _RightPlace:
         self._partitions = partitions
         self._known: set[str] = set()
 
-    def checked(self, read: _Decode) -> _Decode:
-        known = self._known
+    def checked(self, read_all: ReadAll) -> ReadAll:
+        def read_right(
+            numbers: Sequence[int], raws: Sequence[bytes]
+        ) -> tuple[list[Decoded], list[tuple[int, EventRefused]]]:
+            decoded, refused = read_all(numbers, raws)
+            wrong = {
+                subject for subject in {*map(_subject, decoded)} - self._known if not self._is_right(subject)
+            }
+            if not wrong:
+                return decoded, refused
+            refused += [(number, _misplaced()) for number, subject, _, _ in decoded if subject in wrong]
+            return [entry for entry in decoded if entry[1] not in wrong], refused
 
-        def decode(raw: bytes) -> tuple[str, float, Any]:
-            decoded = read(raw)
-            if decoded[0] not in known:
-                self._check(decoded[0])
-            return decoded
+        return read_right
 
-        return decode
-
-    def _check(self, subject: str) -> None:
+    def _is_right(self, subject: str) -> bool:
         if partition_of(subject, self._partitions) != self._partition:
-            raise EventRefused(
-                Problem(
-                    code="wrong_partition",
-                    what="the record is not in the partition of its subject",
-                    where="$.subject",
-                    remedy="write it with the subject as the record's key, and Kafka's default partitioner (murmur2)",
-                )
-            )
+            return False
         if len(self._known) >= KNOWN_SUBJECTS:
             self._known.clear()
         self._known.add(subject)
+        return True
+
+
+def _misplaced() -> EventRefused:
+    return EventRefused(
+        Problem(
+            code="wrong_partition",
+            what="the record is not in the partition of its subject",
+            where="$.subject",
+            remedy="write it with the subject as the record's key, and Kafka's default partitioner (murmur2)",
+        )
+    )
 
 
 def touched(results: Sequence[BatchResult]) -> set[OutgoingKind]:

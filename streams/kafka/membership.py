@@ -2,8 +2,7 @@
 
 Rules:
 1. Faust has no web server, tables, agents, leader topic or producer here, and writes nothing to disk.
-2. Partitions of topics with equal counts stay together: Faust's own assignor is used (it is what standby replicas
-   above 0 ask for), not round robin.
+2. Partitions of topics with equal counts stay together, and shares differ by one at most: EvenAssignor.
 3. An app is used once. When it ends by itself, the worker makes a new one.
 """
 
@@ -17,7 +16,8 @@ from typing import Any, Protocol, cast
 
 import faust
 from aiokafka.errors import KafkaError
-from faust.types import TP
+from faust.assignor import PartitionAssignor
+from faust.types import TP, AppT
 
 from schemas.errors import PlumblineError
 from schemas.kafka_settings import KafkaSettings
@@ -71,6 +71,14 @@ class _Guarded:
             self._member.fail(error)
 
 
+class EvenAssignor(PartitionAssignor):
+    """Faust's own, without standbys. With them it fills the members one after the other up to the rounded-up share: a third
+    member would get none of four partitions."""
+
+    def __init__(self, app: AppT, replicas: int = 0) -> None:
+        super().__init__(app, replicas=0)
+
+
 class Membership:
     """``topics``: all that the group reads. ``hold``, then ``end``."""
 
@@ -88,7 +96,8 @@ class Membership:
             consumer_max_fetch_size=FETCH_BYTES,
             consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
             stream_recovery_delay=0.0,
-            table_standby_replicas=1,
+            PartitionAssignor=EvenAssignor,
+            table_standby_replicas=1,  # else Faust takes an assignor that parts what belongs together
             topic_allow_declare=False,
             topic_disable_leader=True,
             web_enabled=False,

@@ -26,6 +26,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from streams.gateway.sink import Accepted, NotKept
+from streams.kafka.connection import COMPRESSION
 from streams.kafka.partitioning import partition_of
 from streams.kafka.record_times import RecordTimes
 
@@ -159,6 +160,7 @@ class KafkaSink:
             acks="all",
             enable_idempotence=True,
             max_batch_size=max(BATCH_BYTES, 2 * self._max_event_bytes),
+            compression_type=COMPRESSION,
             max_request_size=max(4 * BATCH_BYTES, 2 * self._max_event_bytes),
             request_timeout_ms=int(self._answer_within_s * 1000),
             metadata_max_age_ms=30_000,

@@ -30,6 +30,7 @@ from detectors.health.tally import SIGNAL as DATA_HEALTH
 from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.observations import decode_observation
 from streams.failpoints import reach
+from streams.kafka.connection import COMPRESSION
 from streams.kafka.partitioning import partition_of
 from streams.kafka.wire import Headers, Mark, Sent, alert_key, dead_letter_record, encode_message
 from streams.stores.contract import OutgoingKind, RelayStore, decode_dead_letter
@@ -278,7 +279,11 @@ class Relay:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **self._connection, acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES
+                **self._connection,
+                acks="all",
+                enable_idempotence=True,
+                max_batch_size=BATCH_BYTES,
+                compression_type=COMPRESSION,
             )
             self._producer = producer
             async with asyncio.timeout(START_WITHIN_S):

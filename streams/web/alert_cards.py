@@ -16,7 +16,17 @@ from schemas.alerts import (
     Reach,
     TriggerAlert,
 )
-from streams.web.wording import QUADRANTS, account_path, day, heading, number, score, signed, words
+from streams.web.wording import (
+    QUADRANTS,
+    account_path,
+    day,
+    heading,
+    number,
+    score,
+    segment_words,
+    signed,
+    words,
+)
 
 
 class Line(Struct):
@@ -78,17 +88,13 @@ def card(alert: Alert) -> Card:
                 at=alert.at,
                 label="Notice",
                 tone="not_now",
-                headline=f"{alert.signal} · {segment_words(alert.segment)}",
+                headline=f"{alert.signal} · {segment_words(alert.signal, alert.segment)}",
                 path="",
                 summary=words(alert.finding),
                 fields=[Field("What", [Line(alert.what)]), Field("It means", [Line(alert.means)])],
             )
         case DataHealthAlert():
             return _data_health(alert)
-
-
-def segment_words(segment: str) -> str:
-    return "all accounts" if segment == "all" else words(segment)
 
 
 def _trigger(alert: TriggerAlert) -> Card:
@@ -160,7 +166,7 @@ def _drift(alert: DriftAlert) -> Card:
         at=alert.at,
         label=alert.state.capitalize(),
         tone=alert.state,
-        headline=f"{alert.signal} · {segment_words(alert.segment)}",
+        headline=f"{alert.signal} · {segment_words(alert.signal, alert.segment)}",
         path="",
         summary=f"since {day(alert.since)} (±{max(1, round(alert.since_margin_days))} d)",
         fields=[

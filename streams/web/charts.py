@@ -94,7 +94,9 @@ def _range(means: Sequence[float], before: Interval | None) -> tuple[float, floa
     low, high = min(values), max(values)
     if low >= 0 and low < 0.5 * high:
         low = 0.0
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    if low == high:  # nothing here is negative; a constant lies in the middle, nothing at the bottom
+        return 0.0, 2 * high or 1.0
+    return low, high
 
 
 def _scaled(value: float, low: float, high: float) -> float:

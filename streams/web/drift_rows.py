@@ -7,12 +7,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from detectors.signals.contract import VerdictState
+from detectors.health.tally import SIGNAL as DATA_HEALTH
+from detectors.signals.contract import Quantity, VerdictState
+from schemas.alerts import Interval
 from streams.serving.views import DecidedView, VerdictView
-from streams.web.alert_cards import segment_words
 from streams.web.charts import Sparkline, sparkline, strength
 from streams.web.counted_out import CountedOut, counted_out_words
-from streams.web.wording import NARROW, count, day, interval_words, measure, words
+from streams.web.wording import NARROW, count, day, interval_words, measure, segment_words, words
 
 
 class DecisionRow(Struct, kw_only=True):
@@ -26,7 +27,8 @@ class DecisionRow(Struct, kw_only=True):
 
 
 class DriftRow(Struct, kw_only=True):
-    """``width``: of the bar, 0 to 100. ``before`` and ``now``: estimate and interval, empty where not known."""
+    """``width``: of the bar, 0 to 100. ``before`` and ``now``: estimate and interval, empty where not known. ``charted``:
+    whether there is a chart, or will be one."""
 
     signal: str
     title: str
@@ -48,6 +50,7 @@ class DriftRow(Struct, kw_only=True):
     suspended: str
     decisions: list[DecisionRow]
     """the newest first"""
+    charted: bool
     chart: Sparkline | None
 
 
@@ -84,14 +87,14 @@ def drift_row(verdict: VerdictView) -> DriftRow:
     return DriftRow(
         signal=verdict.signal,
         title=verdict.title,
-        segment=segment_words(verdict.segment),
+        segment=segment_words(verdict.signal, verdict.segment),
         state=verdict.state,
         finding=words(verdict.finding),
         since=since,
         before="" if verdict.before is None else measure(verdict.before.estimate, verdict.unit),
-        before_interval="" if verdict.before is None else interval_words(verdict.before, verdict.unit),
+        before_interval=_interval(verdict.before, verdict.unit),
         now="" if verdict.now is None else measure(verdict.now.estimate, verdict.unit),
-        now_interval="" if verdict.now is None else interval_words(verdict.now, verdict.unit),
+        now_interval=_interval(verdict.now, verdict.unit),
         width=round(100 * strength(verdict.statistic, verdict.threshold), 1),
         strength=f"{short(verdict.statistic)} of {short(verdict.threshold)}" if verdict.threshold > 0 else "",
         promise=_promise(verdict.false_alarms_per_year) if verdict.threshold > 0 else "",
@@ -100,8 +103,16 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         counted_out=counted_out_words(verdict.counted_out),
         suspended=verdict.suspended,
         decisions=[decision_row(each) for each in verdict.decisions],
+        charted=verdict.signal != DATA_HEALTH,
         chart=sparkline(verdict),
     )
+
+
+def _interval(interval: Interval | None, unit: Quantity) -> str:
+    """Empty also where the number is exact: a mean of data.health is of all that came."""
+    if interval is None or interval.low == interval.high:
+        return ""
+    return interval_words(interval, unit)
 
 
 def decision_row(decision: DecidedView) -> DecisionRow:

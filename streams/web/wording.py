@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from detectors.signals.contract import Quantity
+from detectors.health.tally import SIGNAL as DATA_HEALTH
+from detectors.signals.contract import ALL, Quantity
 from schemas.alerts import Interval
 
 MINUS = "\N{MINUS SIGN}"
@@ -98,6 +99,14 @@ def ago(at: datetime, now: datetime) -> str:
 def words(name: str) -> str:
     """``pricing-interest`` as ``pricing interest``."""
     return name.replace("-", " ").replace("_", " ")
+
+
+def segment_words(signal: str, segment: str) -> str:
+    """A name of the built-in tables in words; what others have named (``rep:anna-b``, a source of events) as they wrote it:
+    by that it is looked up."""
+    if segment == ALL:
+        return "all sources" if signal == DATA_HEALTH else "all accounts"
+    return segment if signal == DATA_HEALTH or ":" in segment else words(segment)
 
 
 def heading(name: str) -> str:

@@ -22,6 +22,7 @@ from streams.delivery.schema import connect
 from streams.kafka.alerts_reader import AlertsReader
 from streams.kafka.delivering import DeliveryService, QueueInUse
 from tests.services.kafka import Kafka
+from tests.services.waiting import until
 from tests.unit.delivery_alerts import drift, trigger
 from tests.unit.delivery_running import SECRET, START, Receiver, receiving
 
@@ -163,9 +164,7 @@ async def test_alerts_that_the_topic_has_dropped_are_counted(kafka: Kafka, tmp_p
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(reader.run())
-            async with asyncio.timeout(30):
-                while sum(taken) < 3:  # noqa: ASYNC110 - nobody announces it
-                    await asyncio.sleep(0.01)
+            await until(lambda: sum(taken) >= 3)
             reader.stop()
         assert (lost, taken) == ([3], [3])
         assert thread.submit(intake.positions, topic).result() == {0: 8}

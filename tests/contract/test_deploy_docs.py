@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -21,6 +20,7 @@ from schemas.settings import Settings
 from streams.settings_file import check_settings
 from tests.services.kafka import JARS
 from tests.services.programs import free_port, missing, program
+from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
@@ -98,16 +98,17 @@ def test_the_distributed_service_runs_from_packages(folder: Path) -> None:
             logs = [folder / "out.log", *sorted((folder / "plumbline-data").glob("*.log"))]
             return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs)
 
-        def wait(url: str, what: str) -> bytes:
-            deadline = time.monotonic() + LIMIT_S
-            while not (body := read(url)):
-                assert shell.poll() is None, f"it ended\n{told()}"
-                assert time.monotonic() < deadline, f"{what}\n{told()}"
-                time.sleep(0.2)
-            return body
+        def answer_of(url: str) -> bytes | None:
+            assert shell.poll() is None, f"it ended\n{told()}"
+            return read(url)
 
-        wait(f"{gateway}/readyz", "the gateway is not ready")
-        wait(f"{second_worker}/readyz", "the second worker is not ready")
+        def received() -> dict[str, int] | None:
+            body = answer_of(f"{gateway}/v1/ledger")
+            ledger = json.loads(body)["ledger"] if body else {}
+            return ledger if ledger.get("received") == posted else None
+
+        wait_until(lambda: answer_of(f"{gateway}/readyz"), LIMIT_S, told=told)
+        wait_until(lambda: answer_of(f"{second_worker}/readyz"), LIMIT_S, told=told)
         used = subprocess.run(
             ["bash", "-c", f"set -euo pipefail\n{use}"],
             cwd=folder,
@@ -119,12 +120,7 @@ def test_the_distributed_service_runs_from_packages(folder: Path) -> None:
         )
         assert used.returncode == 0, used.stdout + used.stderr + told()
         posted = (folder / "plumbline-data/events.jsonl").read_bytes().count(b"\n")
-        deadline = time.monotonic() + LIMIT_S
-        while (ledger := json.loads(wait(f"{gateway}/v1/ledger", "no ledger"))["ledger"])[
-            "received"
-        ] != posted:
-            assert time.monotonic() < deadline, f"{ledger} of {posted}\n{told()}"
-            time.sleep(0.2)
+        ledger = wait_until(received, LIMIT_S, told=told)
         assert ledger["applied"] > 0.9 * posted
         assert shell.stdin is not None
         shell.stdin.write(b"\n")

@@ -20,6 +20,7 @@ from streams.stores.contract import Ledger
 from streams.stores.redis_keys import layout_key
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisServer, RedisSpace
+from tests.services.waiting import until
 from tests.unit.gateway_service import BATCH, dump, event
 
 ICP = Path(__file__).parents[2] / "examples" / "acme" / "icp.yaml"
@@ -74,9 +75,10 @@ async def gateway(settings: Path) -> AsyncIterator[str]:
 
 
 async def until_status(http: aiohttp.ClientSession, url: str, status: int) -> None:
-    async with asyncio.timeout(60):
-        while (await http.get(url)).status != status:  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.05)
+    async def answers() -> bool:
+        return (await http.get(url)).status == status
+
+    await until(answers)
 
 
 async def test_events_go_to_kafka_and_pages_come_from_redis(
@@ -95,11 +97,12 @@ async def test_events_go_to_kafka_and_pages_come_from_redis(
         assert len(await kafka.read("product.events")) == 30
         assert (await http.get(f"{url}/")).status == 200
         assert (await (await http.get(f"{url}/v1/alerts")).json())["alerts"] == []
-        async with asyncio.timeout(60):
-            while "plumbline_lag_events 30.0" not in (  # noqa: ASYNC110 - nobody announces it
-                text := await (await http.get(f"{url}/metrics")).text()
-            ):
-                await asyncio.sleep(0.05)
+
+        async def late() -> str:
+            text = await (await http.get(f"{url}/metrics")).text()
+            return text if "plumbline_lag_events 30.0" in text else ""
+
+        text = await until(late)
         assert 'plumbline_gateway_events_total{result="kept"} 30.0' in text
         assert "plumbline_deliveries_total" not in text
         answer = await http.post(f"{url}/v1/events", data=body, headers={"Content-Type": BATCH})

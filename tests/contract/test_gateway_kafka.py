@@ -16,6 +16,7 @@ from streams.gateway import Accepted, NotKept
 from streams.kafka.partitioning import partition_of
 from streams.kafka.producing import KafkaSink
 from tests.services.kafka import Broker, Kafka
+from tests.services.waiting import until
 from tests.unit.gateway_service import BATCH, LINES, Service, dump, event, serve
 
 PARTITIONS = 3
@@ -41,12 +42,6 @@ async def sink_to(kafka: Kafka, partitions: int = PARTITIONS, **options: Any) ->
             yield made
         finally:
             made.stop()
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

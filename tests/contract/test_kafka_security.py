@@ -13,7 +13,8 @@ import pytest
 from tests.services.kafka import PackagedBroker
 from tests.services.programs import program
 from tests.services.redis import RedisSpace
-from tests.services.workers import WorkerProcess, wait_until
+from tests.services.waiting import wait_until
+from tests.services.workers import WorkerProcess
 
 PASSWORD = "correct-horse"
 LIMIT_S = 90

@@ -18,6 +18,7 @@ from streams.kafka.partitioning import partition_of
 from streams.kafka.relay import KINDS, Relay, RelayTopics
 from streams.kafka.wire import Mark, Sent, decode_message, read_dead_letter
 from streams.stores.contract import DeadLetter, OutgoingKind, encode_dead_letter
+from tests.services import waiting
 from tests.services.kafka import Broker, Kafka
 from tests.unit.drift_world import DriftMemoryStore, WritingStage, observation
 
@@ -86,10 +87,11 @@ async def running(relay: Relay) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def until(done: Callable[[], bool], task: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not done():
-            assert not task.done(), task.exception()
-            await asyncio.sleep(0.02)
+    def looked() -> bool:
+        assert not task.done(), task.exception()
+        return done()
+
+    await waiting.until(looked, LIMIT_S)
 
 
 async def messages(kafka: Kafka, partition: int) -> list[Sent | Mark]:
@@ -154,9 +156,11 @@ async def test_what_was_published_and_not_trimmed_is_published_again_and_counts_
         await until(lambda: not any(store.lists.values()), task)
         second.caught_up("accounts", 0, 2000.0)
         to = partition_of("plg.conversion_gap", PARTITIONS)
-        async with asyncio.timeout(LIMIT_S):
-            while not any(isinstance(each, Mark) and each.caught_up for each in await messages(kafka, to)):
-                pass
+
+        async def is_told() -> bool:
+            return any(isinstance(each, Mark) and each.caught_up for each in await messages(kafka, to))
+
+        await waiting.until(is_told, LIMIT_S)
     records = [record for record in await kafka.read("observations") if record.partition == to]
     assert sum(isinstance(each, Sent) for each in await messages(kafka, to)) > 3
     drift = Lists()

@@ -25,12 +25,12 @@ from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from schemas.alerts import DriftAlert, decode_alert
+from schemas.event_reader import EventReader
 from schemas.events import (
     EVENT_CLASSES,
     DriftAcknowledged,
     DriftAcknowledgedData,
     encode_event,
-    event_reader,
 )
 from schemas.settings import Settings
 from streams.embedded import EmbeddedPipeline
@@ -50,6 +50,7 @@ from streams.stores.redis_keys import PartitionKeys
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisSpace
 from tests.services.standing import standing
+from tests.services.waiting import until
 from tests.unit.simulated import ICP
 
 PARTITIONS = 4
@@ -180,7 +181,7 @@ async def _run(lines: list[bytes], kafka: Kafka, store: RedisStore) -> tuple[Led
         Processor(
             store,
             AccountStage(load_icps([ICP]), known, SETTINGS.late_after),
-            event_reader(SETTINGS.limits),
+            EventReader(SETTINGS.limits).read_all,
             partition=number,
             late_after_s=SETTINGS.late_after,
         )
@@ -214,16 +215,18 @@ async def _run(lines: list[bytes], kafka: Kafka, store: RedisStore) -> tuple[Led
             result = await asyncio.to_thread(processors[number].process, "events", batch)
             observed += len(result.effects.observations)
             relay.committed("accounts", number, processors[number].claim.watermark)
-        while (
-            drift.claim.ledger.received < observed
-            or store.outgoing("drift", 0, "alerts", 0, 1)
-            or any(store.outgoing("accounts", number, "alerts", 0, 1) for number in range(PARTITIONS))
-        ):
-            for number in range(PARTITIONS):
-                relay.caught_up("accounts", number, time.time())
+
+        def all_is_told() -> bool:
             for task in (relaying, reading):
                 assert not task.done(), task.exception()
-            await asyncio.sleep(0.1)
+            for number in range(PARTITIONS):
+                relay.caught_up("accounts", number, time.time())
+            waiting = [("drift", 0), *(("accounts", number) for number in range(PARTITIONS))]
+            return drift.claim.ledger.received >= observed and not any(
+                store.outgoing(stage, number, "alerts", 0, 1) for stage, number in waiting
+            )
+
+        await until(all_is_told, LIMIT_S)
     finally:
         for task in (relaying, reading):
             task.cancel()
@@ -283,10 +286,12 @@ async def test_worker_processes_say_what_embedded_says(
                         *command, "--json-logs", stdout=output, stderr=output
                     )
                 )
-        async with asyncio.timeout(LIMIT_S):
-            while not _is_done(redis, len(lines)):
-                assert [worker.returncode for worker in workers] == [None, None]
-                await asyncio.sleep(0.2)
+
+        def is_done() -> bool:
+            assert [worker.returncode for worker in workers] == [None, None]
+            return _is_done(redis, len(lines))
+
+        await until(is_done, LIMIT_S)
         for worker in workers:
             worker.terminate()
         assert [await worker.wait() for worker in workers] == [0, 0]

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +25,7 @@ from streams.stores.redis_connection import Client, check_server
 from streams.stores.redis_keys import PartitionKeys
 from tests.services.programs import free_port, program
 from tests.services.redis import PackagedServer, RedisServer, RedisSpace, cluster_of, server_of_own
+from tests.services.waiting import wait_until
 
 PASSWORD = "correct horse battery staple"
 DEADLINE_S = 60
@@ -58,12 +58,14 @@ def standing(store: RedisStore, partition: int = 0) -> tuple[int, int, bytes]:
 
 def until_it_works(call: Callable[[], Any]) -> Any:
     """The caller's own trying again, as the worker does it."""
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
+
+    def tried() -> list[Any]:
         try:
-            return call()
+            return [call()]
         except StoreUnavailable:
-            assert time.monotonic() < deadline, "it does not come back"
+            return []
+
+    return wait_until(tried, DEADLINE_S)[0]
 
 
 def test_nobody_there_is_said_with_the_address() -> None:

@@ -17,7 +17,8 @@ from streams.simulation.scenarios import SCENARIOS
 from tests.services.kafka import Kafka
 from tests.services.programs import free_port
 from tests.services.redis import RedisServer
-from tests.services.workers import PARTITIONS, Deployment, WorkerProcess, deployment, wait_until
+from tests.services.waiting import wait_until
+from tests.services.workers import PARTITIONS, Deployment, WorkerProcess, deployment
 
 MALFORMED = 20
 

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from ruamel.yaml import YAML
 
 from tests.services.docker import ROOT, Docker
 from tests.services.programs import free_port, program
+from tests.services.waiting import wait_until
 
 UP_LIMIT_S = 120
 NOT_TO_BE_HAD = frozenset({"grafana"})
@@ -111,11 +111,7 @@ class Stack:
 
     def wait(self, what: str, condition: Callable[[], Any], *, limit_s: float = 90) -> Any:
         """The first true value of ``condition``; its absence is an AssertionError that tells the logs."""
-        deadline = time.monotonic() + limit_s
-        while not (value := condition()):
-            assert time.monotonic() < deadline, f"{what}: not within {limit_s:.0f} s\n{self.logs()[-12000:]}"
-            time.sleep(0.2)
-        return value
+        return wait_until(condition, limit_s, told=lambda: f"{what}\n{self.logs()[-12000:]}")
 
 
 @contextmanager

@@ -18,7 +18,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.programs import missing, program
+from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plumbline"
@@ -162,17 +162,18 @@ def _own_daemon() -> Iterator[Docker]:
 
 
 def _await_answer(process: subprocess.Popen[bytes], docker: Docker, output: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while True:
+    def answers() -> bool:
+        assert process.poll() is None, f"dockerd did not start:\n{said()}"
         try:
             docker.run("version")
-        except AssertionError as refused:
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = output.read_text(errors="replace")[-4000:]
-                raise AssertionError(f"dockerd did not start:\n{said}") from refused
-            time.sleep(0.1)
-        else:
-            return
+        except AssertionError:
+            return False
+        return True
+
+    def said() -> str:
+        return output.read_text(errors="replace")[-4000:]
+
+    wait_until(answers, START_LIMIT_S, told=said)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ started ends with it, whatever happens in it.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -26,7 +25,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from tests.services.programs import free_port, missing, program, services_by
-from tests.services.service_process import START_LIMIT_S, ServiceContainer, ServiceProcess
+from tests.services.service_process import START_LIMIT_S, Service, ServiceContainer, ServiceProcess
+from tests.services.waiting import until
 
 VERSION = "4.2.0"
 JARS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plumbline" / f"kafka-{VERSION}"
@@ -64,29 +64,9 @@ SETTINGS = {
 }
 
 
-class Broker(Protocol):
-    """A broker that can be put through what brokers go through."""
-
+class Broker(Service, Protocol):
     bootstrap: str
     """host:port"""
-
-    def start(self) -> None:
-        """Starts it, again after ``kill`` or ``stop``; returns when it takes requests."""
-        ...
-
-    def stop(self) -> None:
-        """Ends it in order."""
-        ...
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        ...
-
-    def freeze(self) -> None:
-        """Holds it still, connections open, until ``thaw``."""
-        ...
-
-    def thaw(self) -> None: ...
 
 
 class PackagedBroker(ServiceProcess):
@@ -221,9 +201,11 @@ class Kafka:
         await admin.start()
         try:
             await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
-            async with asyncio.timeout(START_LIMIT_S):
-                while not set(names) <= set(await admin.list_topics()):  # noqa: ASYNC110 - it tells nobody
-                    await asyncio.sleep(0.02)
+
+            async def told() -> bool:
+                return set(names) <= set(await admin.list_topics())
+
+            await until(told, START_LIMIT_S)
         finally:
             await admin.close()
 

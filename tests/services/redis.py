@@ -14,7 +14,6 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,8 @@ from redis import exceptions as errors
 
 from schemas.redis_settings import RedisSettings
 from tests.services.programs import free_port, program, services_by
-from tests.services.service_process import START_LIMIT_S, ServiceContainer, ServiceProcess
+from tests.services.service_process import START_LIMIT_S, Service, ServiceContainer, ServiceProcess
+from tests.services.waiting import wait_until
 
 IMAGE = "redis:7"
 READY = "Ready to accept connections"
@@ -38,29 +38,9 @@ SETTINGS = {
 }
 
 
-class RedisServer(Protocol):
-    """A server that can be put through what servers go through."""
-
+class RedisServer(Service, Protocol):
     url: str
     """redis://host:port"""
-
-    def start(self) -> None:
-        """Starts it, again after ``kill`` or ``stop``; returns when it takes commands."""
-        ...
-
-    def stop(self) -> None:
-        """Ends it in order."""
-        ...
-
-    def kill(self) -> None:
-        """Ends it as a power cut would (but what it has written to files stays)."""
-        ...
-
-    def freeze(self) -> None:
-        """Holds it still, connections open, until ``thaw``."""
-        ...
-
-    def thaw(self) -> None: ...
 
 
 class PackagedServer(ServiceProcess):
@@ -160,11 +140,8 @@ def cluster_of(count: int) -> Iterator[list[PackagedServer]]:
 
 
 def _await_cluster(node: PackagedServer) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
     with Redis(port=node.port) as client:
-        while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-            assert time.monotonic() < deadline, "the cluster does not come up"
-            time.sleep(0.05)
+        wait_until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", START_LIMIT_S)
 
 
 class RedisSpace:

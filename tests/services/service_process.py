@@ -7,9 +7,33 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from tests.services.waiting import wait_until
 
 START_LIMIT_S = 90
+
+
+class Service(Protocol):
+    """A server that can be put through what servers go through."""
+
+    def start(self) -> None:
+        """Starts it, again after ``kill`` or ``stop``; returns when it takes requests."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it in order."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it as a power cut would (but what it has written to files stays)."""
+        ...
+
+    def freeze(self) -> None:
+        """Holds it still, connections open, until ``thaw``."""
+        ...
+
+    def thaw(self) -> None: ...
 
 
 class ServiceProcess:
@@ -107,8 +131,12 @@ def _await(
     said: Callable[[], bytes], ready: str, name: str, *, given_up: Callable[[], bool] = lambda: False
 ) -> None:
     """Returns when the output has ``ready`` in it: a program tells nobody else."""
-    deadline = time.monotonic() + START_LIMIT_S
-    while ready not in (output := said().decode(errors="replace")):
-        if given_up() or time.monotonic() > deadline:
-            raise AssertionError(f"{name} did not start:\n{output}")
-        time.sleep(0.03)
+    output = ""
+
+    def is_ready() -> bool:
+        nonlocal output
+        output = said().decode(errors="replace")
+        assert ready in output or not given_up(), f"{name} did not start:\n{output}"
+        return ready in output
+
+    wait_until(is_ready, START_LIMIT_S, told=lambda: f"{name} did not start:\n{output}")

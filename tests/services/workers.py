@@ -11,8 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args
@@ -26,19 +25,11 @@ from streams.stores.contract import Ledger, OutgoingKind
 from streams.stores.redis_keys import PartitionKeys
 from tests.services.kafka import Kafka
 from tests.services.standing import standing
+from tests.services.waiting import LIMIT_S, wait_until
 
-LIMIT_S = 300.0
 PARTITIONS = 4
 ICP = Path(__file__).parents[2] / "examples" / "acme" / "icp.yaml"
 _TOPICS = {event_type: event_class.topic for event_type, event_class in EVENT_CLASSES.items()}
-
-
-def wait_until(true: Callable[[], Any], limit_s: float = LIMIT_S) -> None:
-    """Returns when ``true()`` is; raises AssertionError when it isn't within ``limit_s``."""
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, f"not within {limit_s} s"
-        time.sleep(0.05)
 
 
 class WorkerProcess:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from detectors.signals.clg_churn_cohorts import CHURN_SEEN, CUSTOMER_MONTH, ChurnCohorts, era
 from detectors.signals.elite import BOARD
 from detectors.signals.monitor import Promise
-from detectors.signals.segmented_state import SegmentedState
-from schemas.alerts import DriftAlert, Notice
 from schemas.observations import Observation
 from tests.unit.account_world import DAY, T0
 
@@ -73,8 +71,3 @@ def customers(
             )
             begin += 30
     return sorted(told, key=lambda each: each.at)
-
-
-def judge(observations: Sequence[Observation]) -> tuple[SegmentedState, list[DriftAlert | Notice]]:
-    state = SIGNAL.new_state()
-    return state, [alert for each in observations for alert in SIGNAL.step(state, each)]

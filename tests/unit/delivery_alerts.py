@@ -174,7 +174,8 @@ def data_health(**changes: object) -> DataHealthAlert:
         "what": "/crm (crm.stage_changed) no longer fills note: 0 % of events since 4 November 2026, 41 % before.",
         "means": "What signals read there is missing, not changed. Those that need it are suspended.",
         "check": "Check first what changed at the sender about 4 November 2026: a mapping, a form, a release of the tracker, "
-        "a privacy rule.",
+        "a privacy rule. It stays ill until that is mended. If it is meant to be so, say it: plumbline drift acknowledge "
+        "data.health with --segment and --retake-baseline.",
         "promise": "False-alarm promise: at most one a year for all sources together.",
     }
     return DataHealthAlert(**(fields | changes))  # type: ignore[arg-type]

@@ -88,13 +88,6 @@ def settings(urls: dict[str, str], subscriptions: list[dict[str, object]] | None
     )
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Until ``condition`` holds: for what stands in the file, where nobody announces it."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-
 class Running:
     """A dispatcher under way, what it reported, and a way to wait for that."""
 

@@ -16,6 +16,9 @@ START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
 REPS = ("anna", "ben", "cleo", "dan")
 MEDIANS = {"up to 10000 EUR": 12.0, "over 10000 EUR": 30.0}
 
+CHANGE = 300
+"""the day of creation from which on deals are otherwise"""
+
 Length = Callable[[float, np.random.Generator], tuple[float, bool]]
 """(day of creation, random numbers) -> (days until the closing in units of the band's median, whether won)"""
 
@@ -77,3 +80,22 @@ def days_of(observations: Iterable[Observation]) -> list[float]:
 
 def day_of(at: datetime) -> float:
     return (at.timestamp() - START) / DAY
+
+
+def lingering(*, slow: float, late_wins: float, until: float = 1e9) -> Length:
+    """From CHANGE on who loses does so after ``slow`` times as long, and of those past the median so many are won."""
+
+    def length(day: float, random: np.random.Generator) -> tuple[float, bool]:
+        changed = CHANGE <= day < until
+        won = random.random() < 0.35
+        took = float(np.exp(0.5 * random.normal()))
+        took *= 0.8 if won else 1.4 * (slow if changed else 1.0)
+        rescued = took > 1 and random.random() < (late_wins if changed else 0.03)
+        return took, won or rescued
+
+    return length
+
+
+def two_speeds(day: float, random: np.random.Generator) -> tuple[float, bool]:
+    took, won = log_normal(day, random)
+    return took * (1.0 if day < CHANGE else 5**0.6 if random.random() < 0.4 else 5**-0.4), won

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from detectors.accounts import AccountStage
 from detectors.effects import Effects
-from detectors.signals.segmented_state import SegmentedState
-from schemas.alerts import DriftAlert, Notice
 from schemas.events import Event
 from schemas.icp import ICP
 from schemas.observations import Observation
@@ -82,21 +79,3 @@ def team(
                 at = T0 + (day + random.random()) * DAY
                 accounts.append(opportunity(at, name=f"o{len(accounts)}", rep=rep, **make(rep, day, random)))
     return accounts
-
-
-def judge(
-    signal: Any, observations: Iterable[Observation]
-) -> tuple[SegmentedState, list[DriftAlert | Notice]]:
-    state = signal.new_state()
-    return state, [alert for observation in observations for alert in signal.step(state, observation)]
-
-
-def said(alerts: Iterable[DriftAlert | Notice]) -> list[tuple[str, str]]:
-    """(segment, state or finding)"""
-    return [
-        (alert.segment, alert.state if isinstance(alert, DriftAlert) else alert.finding) for alert in alerts
-    ]
-
-
-def day_of(at: datetime) -> float:
-    return (at - datetime.fromtimestamp(T0, UTC)).total_seconds() / DAY

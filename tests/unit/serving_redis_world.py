@@ -10,7 +10,7 @@ import msgspec
 from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from schemas.icp import ICP
 from schemas.observations import Observation, decode_observation, encode_observation
 from schemas.redis_settings import RedisSettings
@@ -20,8 +20,9 @@ from streams.processor import Processor
 from streams.serving import Serving
 from streams.serving.redis import RedisSource
 from streams.serving.redis_relisting import Lists
+from streams.stage import one_by_one
 from streams.stores.redis import RedisStore
-from tests.unit.serving_world import NOW, Events, World, icp
+from tests.unit.serving_world import HOUR, NOW, Events, World, icp
 
 ACCOUNTS = 3
 DRIFT = 2
@@ -44,13 +45,15 @@ class RedisWorld(World):
         store = self.redis_store = RedisStore(self.redis, accounts=ACCOUNTS, drift=DRIFT)
         heard = signals(self.settings.drift)
         stage = AccountStage(icps, heard, self.settings.late_after)
-        decode = event_reader(self.settings.limits)
+        read_all = EventReader(self.settings.limits).read_all
         late = self.settings.late_after
         self.accounts = [
-            Processor(store, stage, decode, partition=number, late_after_s=late) for number in range(ACCOUNTS)
+            Processor(store, stage, read_all, partition=number, late_after_s=late)
+            for number in range(ACCOUNTS)
         ]
         self.drifts = [
-            Processor(store, DriftStage(heard), _decode, partition=number) for number in range(DRIFT)
+            Processor(store, DriftStage(heard), one_by_one(_decode), partition=number)
+            for number in range(DRIFT)
         ]
         self.lists = Lists(self.settings, icps, lambda: self.now)
         self.source = RedisSource(self.redis, {"accounts": ACCOUNTS, "drift": DRIFT})
@@ -63,6 +66,14 @@ class RedisWorld(World):
             processor = self.accounts[partition_of(subject, ACCOUNTS)]
             processor.process("events", [(processor.next_offset("events"), event)])
         self.relay()
+
+    def crowd(self, size: int) -> None:
+        """Many accounts that looked at prices once, the earlier the higher their number."""
+        self.put([self.events.visit(f"a{n:04}", NOW - n * HOUR) for n in reversed(range(size))])
+
+    def names(self, limit: int = 50) -> list[str]:
+        """Of the first accounts by trigger."""
+        return [each.account for each in self.serving.accounts("analytics", "trigger", limit).accounts]
 
     def until(self, time: float) -> None:
         """Fires the timers that are due, as workers do when no event comes. Unix seconds."""

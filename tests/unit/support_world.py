@@ -10,8 +10,6 @@ import numpy as np
 from detectors.signals.clg_support_burden import CUSTOMER, LEFT, SEEN, TICKET, SupportBurden
 from detectors.signals.elite import BOARD, MONTH
 from detectors.signals.monitor import Promise
-from detectors.signals.segmented_state import SegmentedState
-from schemas.alerts import DriftAlert, Notice
 from schemas.observations import Observation
 from tests.unit.account_world import DAY, T0
 
@@ -80,8 +78,3 @@ def made(
         segments=segments,
         exposure=exposure,
     )
-
-
-def judge(observations: Sequence[Observation]) -> tuple[SegmentedState, list[DriftAlert | Notice]]:
-    state = SIGNAL.new_state()
-    return state, [alert for each in observations for alert in SIGNAL.step(state, each)]

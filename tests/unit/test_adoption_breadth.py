@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 
 from detectors import rarefaction
@@ -17,18 +15,14 @@ from detectors.signals.plg_adoption_breadth import (
     MOST_FEATURES,
     SETTLING,
     WINDOW,
-    AdoptionBreadth,
 )
-from detectors.signals.segmented_state import SegmentedState
 from detectors.signals.tenure import tenure_band
-from schemas.alerts import DriftAlert, Notice
+from schemas.alerts import DriftAlert
 from schemas.observations import Observation
-from schemas.settings import DriftSettings
 from tests.unit.account_world import DAY, HOUR, T0, Account, product, profile
+from tests.unit.adoption_world import SIGNAL, company, habits, steady
+from tests.unit.judging import judge
 from tests.unit.signal_words import as_text, golden
-
-SIGNAL = AdoptionBreadth.configured(DriftSettings(max_segments=4), 16)
-
 
 # The account half.
 
@@ -122,65 +116,13 @@ def test_tenure_bands() -> None:
 
 # The drift half.
 
-Habit = Callable[[float, str], Sequence[float]]
-"""(day, stratum) -> how likely each feature is"""
-
-
-def habits(spread: float, features: int = 12) -> list[float]:
-    raw = [math.exp(-i / spread) for i in range(features)]
-    return [each / sum(raw) for each in raw]
-
-
-def company(
-    habit: Habit, *, days: int = 300, per_day: float = 8, seed: int = 1, **more: Any
-) -> list[Observation]:
-    """Each account has habits of its own around the company's; newcomers (half of those told) try more things."""
-    random = np.random.default_rng(seed)
-    uses_of: Callable[[float], float] = more.get("uses", lambda _: 40)
-    newcomers: Callable[[float], float] = more.get("newcomers", lambda _: 0.5)
-    found = []
-    for day in range(days):
-        for _ in range(random.poisson(per_day)):
-            began = T0 + (day + random.random()) * DAY
-            stratum = "0-30" if random.random() < newcomers(day) else "91-365"
-            own = random.dirichlet([20 * each for each in habit(day, stratum)])
-            counts = random.multinomial(max(10, random.poisson(uses_of(day))), own)
-            for measure, value in (
-                (BREADTH, rarefaction.breadth(counts)),
-                (DEPTH, rarefaction.depth(counts)),
-            ):
-                found.append(
-                    Observation(
-                        signal=SIGNAL.name,
-                        measure=measure,
-                        at=began + WINDOW + SETTLING,
-                        began=began,
-                        value=float(value),
-                        account=f"account-{len(found)}",
-                        segments={"source": "content" if random.random() < 0.6 else "direct"},
-                        stratum=stratum,
-                    )
-                )
-    return sorted(found, key=lambda each: (each.at, each.account))
-
-
-def judged(observations: Sequence[Observation]) -> tuple[SegmentedState, list[DriftAlert | Notice]]:
-    state, alerts = SIGNAL.new_state(), []
-    for each in observations:
-        alerts += SIGNAL.step(state, each)
-    return state, alerts
-
-
-def steady(_: float, stratum: str) -> Sequence[float]:
-    return habits(2.4 if stratum == "0-30" else 2.0)
-
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_shallow_use_is_found_and_dated(seed: int) -> None:
     def shallow(day: float, stratum: str) -> Sequence[float]:
         return habits(4.0) if day >= 180 else steady(day, stratum)
 
-    _, alerts = judged(company(shallow, seed=seed))
+    _, alerts = judge(SIGNAL, company(shallow, seed=seed))
     drifts = [alert for alert in alerts if isinstance(alert, DriftAlert)]
     whole = next(alert for alert in drifts if alert.segment == "all")
     since = (whole.since.timestamp() - T0) / DAY
@@ -207,7 +149,7 @@ def test_look_alikes_are_silent(look_alike: str, seed: int) -> None:
         "a launch": lambda: company(launched, seed=seed),
         "sign-ups grow": lambda: company(steady, seed=seed, newcomers=lambda day: 0.3 if day < 180 else 0.8),
     }[look_alike]()
-    state, alerts = judged(observations)
+    state, alerts = judge(SIGNAL, observations)
     assert alerts == []
     assert state.segments["all"].monitor.phase == "watching"
 
@@ -216,7 +158,7 @@ def test_it_ends_when_use_is_deep_again() -> None:
     def for_a_while(day: float, stratum: str) -> Sequence[float]:
         return habits(4.0) if 150 <= day < 260 else steady(day, stratum)
 
-    _, alerts = judged(company(for_a_while, days=420))
+    _, alerts = judge(SIGNAL, company(for_a_while, days=420))
     whole = [alert for alert in alerts if isinstance(alert, DriftAlert) and alert.segment == "all"]
     assert [alert.state for alert in whole] == ["drifting", "resolved"]
     assert abs((whole[1].since.timestamp() - T0) / DAY - 260) < 70
@@ -226,6 +168,6 @@ def test_what_it_says() -> None:
     def shallow(day: float, stratum: str) -> Sequence[float]:
         return habits(4.0) if 150 <= day < 260 else steady(day, stratum)
 
-    _, alerts = judged(company(shallow, days=420))
+    _, alerts = judge(SIGNAL, company(shallow, days=420))
     said = as_text([alert for alert in alerts if alert.segment == "all"])
     assert said == golden("plg_adoption_breadth", said)

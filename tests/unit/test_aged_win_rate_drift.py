@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-from detectors.signals.contract import BASELINE_RETAKEN
 from detectors.signals.opportunities import LOST, WON
 from detectors.signals.slg_aged_win_rate import AgedWinRate
 from detectors.signals.slg_aged_win_rate_state import Age, median_of
@@ -15,30 +13,15 @@ from schemas.alerts import DriftAlert, Notice
 from schemas.duration import WEEK
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
-from tests.unit.pipeline_world import DAY, START, Length, day_of, pipeline
-from tests.unit.sales_world import judge, said
+from tests.unit.judging import judge, said
+from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, lingering, pipeline
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = AgedWinRate.configured(DriftSettings(), 120)
-CHANGE = 300
 
 
-def selling(*, slow: float, late_wins: float, until: float = 1e9) -> Length:
-    """From CHANGE on who loses does so after ``slow`` times as long, and of those past the median so many are won."""
-
-    def length(day: float, random: np.random.Generator) -> tuple[float, bool]:
-        changed = CHANGE <= day < until
-        won = random.random() < 0.35
-        took = float(np.exp(0.5 * random.normal()))
-        took *= 0.8 if won else 1.4 * (slow if changed else 1.0)
-        rescued = took > 1 and random.random() < (late_wins if changed else 0.03)
-        return took, won or rescued
-
-    return length
-
-
-KEPT_ALIVE = selling(slow=2.0, late_wins=0.03)
-WIDENED = selling(slow=2.0, late_wins=0.45)
+KEPT_ALIVE = lingering(slow=2.0, late_wins=0.03)
+WIDENED = lingering(slow=2.0, late_wins=0.45)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -94,37 +77,6 @@ def test_silent(look_alike: str, seed: int) -> None:
     state, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=480, seed=seed, **LOOK_ALIKES[look_alike]))
     assert said(alerts) == []
     assert SIGNAL.verdicts(state)[0].state == "watching"
-
-
-def test_its_end_is_told_and_a_baseline_can_be_retaken() -> None:
-    for_a_while = selling(slow=2.0, late_wins=0.45, until=CHANGE + 200)
-    told = pipeline(SIGNAL.name, days=CHANGE + 420, seed=1, length=for_a_while)
-    state, alerts = judge(SIGNAL, told)
-    whole = [each for each in said(alerts) if each[0] == "all" and each[1] in ("drifting", "resolved")]
-    assert whole == [("all", "drifting"), ("all", "resolved")]
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure=BASELINE_RETAKEN,
-        at=told[-1].at,
-        began=told[-1].at,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    assert SIGNAL.step(state, retaken) == []
-    assert SIGNAL.verdicts(state)[0].state == "learning"
-
-
-@pytest.mark.parametrize("at", [0.05, 0.5, 0.95])
-def test_a_stored_state_goes_on_as_it_was(at: float) -> None:
-    told = pipeline(SIGNAL.name, days=450, seed=1, length=WIDENED)
-    whole, alerts = judge(SIGNAL, told)
-    half = int(len(told) * at)
-    state, before = judge(SIGNAL, told[:half])
-    state = SIGNAL.decode_state(SIGNAL.encode_state(state))
-    after = [alert for each in told[half:] for alert in SIGNAL.step(state, each)]
-    assert before + after == alerts
-    assert SIGNAL.encode_state(state) == SIGNAL.encode_state(whole)
 
 
 def test_a_long_silence_and_closings_of_nobody_change_nothing() -> None:

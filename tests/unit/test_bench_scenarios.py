@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from bench.scenarios.__main__ import chosen
 from bench.scenarios.optimum import BY_EXPOSURE, JUDGED, Optimum
 from bench.scenarios.report import alarms, delay_of, report
-from bench.scenarios.rounds import ICP_CHANGES, Run, Said, Told, icps
+from bench.scenarios.rounds import ICP_CHANGES, SETTINGS, Readings, Run, Said, Told, icps
 from bench.scenarios.sizes import size_of
 from detectors.catalogue import SIGNALS
+from detectors.sequential.cohort_excess import SET_APART
 from streams.simulation.scenarios import SCENARIOS
-
-ROOT = Path(__file__).parents[2]
 
 
 def made(said: list[Said], told: list[Told] | None = None, scenario: str = "slg-hedged-notes") -> Run:
@@ -98,10 +95,14 @@ def test_the_report_marks_what_was_missed_and_what_was_loud() -> None:
     name = "slg-hedging-rep-joins"
     quiet, loud = made([], scenario=name), made([drifting(4)], scenario=name)
     assert "| 2 of 2 |" in report({name: [quiet, quiet]})
-    assert "| **1 of 2** | none | slg.hedged_language 1 |" in report({name: [quiet, loud]})
+    assert "| **1 of 2** | none | slg.hedged_language 1 | none |" in report({name: [quiet, loud]})
     ill = "data-notes-emptied"
-    health = Said(kind="data_health", signal="data.health", segment="x", what="", day=2.0)
-    assert "| 1 of 2 | none | none |" in report({ill: [made([health], scenario=ill), made([], scenario=ill)]})
+    health = Said(kind="data_health", signal="data.health", segment="crm.stage_changed", what="ill", day=2.0)
+    row = "| **1 of 2** | 2.0, 2.0 (1 never) | none | none |"
+    assert row in report({ill: [made([health], scenario=ill), made([], scenario=ill)]})
+    other = Said(kind="data_health", signal="data.health", segment="web.visit", what="ill", day=2.0)
+    assert "| **0 of 1** | never | none | none |" in report({ill: [made([other], scenario=ill)]})
+    assert "| 2 of 2 | none | none | in 1 runs |" in report({name: [quiet, made([other], scenario=name)]})
 
 
 def test_scenarios_are_chosen_by_signal() -> None:
@@ -132,26 +133,30 @@ def test_the_stricter_file_follows_at_the_change_alone() -> None:
     ]
 
 
-def test_the_command_runs_one_scenario_and_says_what_it_found(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("head\n<!-- bench.scenarios begins -->\nold\n<!-- bench.scenarios ends -->\ntail\n")
-    command = [
-        sys.executable,
-        "-m",
-        "bench.scenarios",
-        "slg-hedged-notes",
-        "--seeds",
-        "1",
-        "--processes",
-        "1",
+def left(began: float, day: float, value: float) -> Told:
+    return Told("clg.churn_cohorts", "customer_month", "others", 30.0, value, began, day, True)
+
+
+def cohorts(seed: int, hazard: Callable[[float], float]) -> list[Told]:
+    """Five customers a day, each told of once, 30 days after it was acquired."""
+    draw = random.Random(seed)
+    acquired = [each / 5 for each in range(-2000, 2000)]
+    return [left(began, began + 30, float(draw.random() < hazard(began))) for began in acquired]
+
+
+def test_the_optimum_of_churn_can_use_no_single_bad_stretch_of_cohorts() -> None:
+    lasting = [made([], cohorts(seed, lambda began: 0.05 if began < 0 else 0.3)) for seed in range(6)]
+    delays = Optimum("clg.churn_cohorts", lasting).delays()
+    assert all(30 + 7 * SET_APART < delay < 120 for delay in delays)
+    month = [made([], cohorts(seed, lambda began: 0.3 if 0 <= began < 31 else 0.05)) for seed in range(6)]
+    assert all(math.isinf(delay) for delay in Optimum("clg.churn_cohorts", month).delays())
+
+
+def test_tickets_are_told_to_the_optimum_as_the_signal_is_told_them() -> None:
+    readings = Readings()
+    example = SIGNALS["clg.support_burden"].configured(SETTINGS.drift, 1).healthy_example()
+    tickets = [
+        each for observation in example for each in readings.of(observation) if each.measure == "ticket"
     ]
-    done = subprocess.run([*command, "--write", str(page)], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    written = page.read_text()
-    assert "| `slg-hedged-notes` | slg.hedged_language |" in written
-    assert "old" not in written
-    assert written.startswith("head\n")
-    assert written.endswith("tail\n")
-    wrong = subprocess.run([*command[:3], "gloomy"], capture_output=True, text=True, cwd=ROOT)
-    assert wrong.returncode == 2
-    assert "there is no scenario gloomy" in wrong.stderr
+    assert {each.value for each in tickets} == {0.0, 1.0}
+    assert all(0 < each.exposure < 1 for each in tickets)

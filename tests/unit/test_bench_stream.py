@@ -19,7 +19,7 @@ from bench.stream.live_events import endless, profile, visit
 from bench.stream.measuring import Result, Size
 from bench.stream.meter import Mark, Meter, Speed, speed_of
 from bench.stream.report import BEGIN, END, put, throughput
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from schemas.settings import Settings
 from streams.icp_files import load_icps
 from streams.pipeline import Pipeline
@@ -121,7 +121,7 @@ def test_the_load_has_no_end_no_repeats_and_the_present_as_its_time(tmp_path: Pa
     lines = tmp_path / "events.jsonl"
     write(50, 5, 1.1, 0.0, 1, lines)
     began = time.time()
-    read = event_reader(now=began + 60)
+    read = EventReader(now=began + 60).read
     events = [read(line) for line in itertools.islice(endless(lines), 120)]
     assert len({event.id for _, _, event in events}) == 120
     assert all(began - 0.001 <= at for _, at, _ in events)

@@ -8,14 +8,12 @@ import msgspec
 import pytest
 
 from detectors.signals.clg_churn_cohorts import ChurnCohorts, era
-from detectors.signals.contract import BASELINE_RETAKEN
 from schemas.alerts import DriftAlert
 from schemas.errors import EventRefused
-from schemas.observations import Observation
 from schemas.settings import DriftSettings
 from tests.unit.account_world import DAY, T0
-from tests.unit.churn_world import SIGNAL, customers, judge
-from tests.unit.sales_world import day_of, said
+from tests.unit.churn_world import SIGNAL, customers
+from tests.unit.judging import day_of, judge, said
 from tests.unit.signal_words import as_text, golden
 
 BEGAN = 400.0
@@ -27,7 +25,7 @@ def later_leave(acquired: float, day: float, elite: bool) -> float:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_later_customers_who_leave_are_found(seed: int) -> None:
-    state, alerts = judge(customers(later_leave, seed=seed, days=700))
+    state, alerts = judge(SIGNAL, customers(later_leave, seed=seed, days=700))
     whole = next(alert for alert in alerts if alert.segment == "all")
     assert isinstance(whole, DriftAlert)
     assert BEGAN + 60 < day_of(whole.at) < BEGAN + 270
@@ -42,7 +40,9 @@ def test_later_customers_who_leave_are_found(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_churn_that_rises_everywhere_is_uniform(seed: int) -> None:
-    state, alerts = judge(customers(lambda _, day, __: 3.0 if day > 450 else 1.0, seed=seed, days=700))
+    state, alerts = judge(
+        SIGNAL, customers(lambda _, day, __: 3.0 if day > 450 else 1.0, seed=seed, days=700)
+    )
     assert ("all", "uniform") in said(alerts)
     assert {found for _, found in said(alerts)} == {"uniform"}
     verdict = SIGNAL.verdicts(state)[0]
@@ -51,19 +51,21 @@ def test_churn_that_rises_everywhere_is_uniform(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_one_bad_month_of_onboarding_is_silent(seed: int) -> None:
-    _, alerts = judge(customers(lambda began, *_: 4.0 if BEGAN < began < BEGAN + 31 else 1.0, seed=seed))
+    _, alerts = judge(
+        SIGNAL, customers(lambda began, *_: 4.0 if BEGAN < began < BEGAN + 31 else 1.0, seed=seed)
+    )
     assert said(alerts) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_annual_renewals_are_silent(seed: int) -> None:
-    _, alerts = judge(customers(lambda *_: 1.0, seed=seed, renewals=0.8))
+    _, alerts = judge(SIGNAL, customers(lambda *_: 1.0, seed=seed, renewals=0.8))
     assert said(alerts) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_growth_is_silent_though_new_customers_always_leave_more(seed: int) -> None:
-    _, alerts = judge(customers(lambda *_: 1.0, seed=seed, per_day=lambda day: 1.0 + day / 200))
+    _, alerts = judge(SIGNAL, customers(lambda *_: 1.0, seed=seed, per_day=lambda day: 1.0 + day / 200))
     assert said(alerts) == []
 
 
@@ -79,14 +81,14 @@ def test_a_tenure_that_nobody_had_reached_is_not_counted_until_it_is_known() -> 
         )
         if each.exposure <= 30
     ]
-    state, alerts = judge(young)
+    state, alerts = judge(SIGNAL, young)
     assert said(alerts) == []
     assert SIGNAL.verdicts(state)[0].state == "watching"
 
 
 def test_the_communitys_date_says_who_is_early() -> None:
     since = datetime.fromtimestamp(T0 + (BEGAN - 183) * DAY, UTC)
-    state, alerts = judge(customers(later_leave, seed=2, label=lambda began: era(began, since)))
+    state, alerts = judge(SIGNAL, customers(later_leave, seed=2, label=lambda began: era(began, since)))
     found = [alert for alert in alerts if isinstance(alert, DriftAlert) and alert.segment == "all"]
     assert abs(day_of(found[0].since) - BEGAN) <= found[0].since_margin_days + 14
     watch = state.segments["all"].monitor.stored.watch
@@ -110,53 +112,11 @@ def test_eras() -> None:
 
 def test_before_churn_was_recorded_nothing_is_counted() -> None:
     observations = customers(lambda *_: 1.0, seed=1, days=200)[1:]
-    state, alerts = judge(observations)
+    state, alerts = judge(SIGNAL, observations)
     verdict = SIGNAL.verdicts(state)[0]
     assert (verdict.n, alerts) == (0, [])
     assert verdict.counted_out == {"left_truncated": len(observations)}
     assert verdict.missing.startswith("a first churn, 0 of 300 observations")
-
-
-def test_the_end_is_told() -> None:
-    _, alerts = judge(
-        customers(
-            lambda began, day, elite: 4.0 if began > 300 and day < 550 and not elite else 1.0,
-            seed=4,
-            days=900,
-        )
-    )
-    whole = [state for segment, state in said(alerts) if segment == "all"]
-    assert whole[:2] == ["drifting", "resolved"]
-
-
-def test_a_person_takes_the_baseline_anew() -> None:
-    state, _ = judge(customers(later_leave, seed=1, days=650))
-    at = T0 + 801 * DAY
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure=BASELINE_RETAKEN,
-        at=at,
-        began=at,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    (closed,) = SIGNAL.step(state, retaken)
-    assert isinstance(closed, DriftAlert)
-    assert closed.state == "resolved"
-    assert SIGNAL.verdicts(state)[0].state == "learning"
-
-
-def test_any_batches_give_the_same_bytes() -> None:
-    observations = customers(later_leave, seed=1, days=600)
-    whole, alerts = judge(observations)
-    stored, again = SIGNAL.new_state(), []
-    for start in range(0, len(observations), 997):
-        again += [alert for each in observations[start : start + 997] for alert in SIGNAL.step(stored, each)]
-        stored = SIGNAL.decode_state(SIGNAL.encode_state(stored))
-    assert again == alerts
-    assert SIGNAL.encode_state(stored) == SIGNAL.encode_state(whole)
-    assert len(SIGNAL.encode_state(whole)) < 100_000
 
 
 @pytest.mark.parametrize("change", [{"value": 2.0}, {"exposure": -1.0}, {"exposure": float("nan")}])
@@ -176,7 +136,7 @@ def test_more_days_at_risk_than_a_month_has_are_counted_out() -> None:
 
 
 def test_the_words() -> None:
-    _, drifts = judge(customers(later_leave, seed=2, days=650))
-    _, rises = judge(customers(lambda _, day, __: 3.0 if day > 450 else 1.0, seed=1, days=700))
+    _, drifts = judge(SIGNAL, customers(later_leave, seed=2, days=650))
+    _, rises = judge(SIGNAL, customers(lambda _, day, __: 3.0 if day > 450 else 1.0, seed=1, days=700))
     found = as_text([*drifts, *rises])
     assert found == golden(SIGNAL.name, found)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import FileRefused, PlumblineError
-from schemas.events import decode_event
+from schemas.event_reader import decode_event
 from schemas.mapping import load_mapping
 from streams.csv_import.importing import run_import
 from streams.csv_import.plan import make_plan

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sequential.decile_mixture import DecileMixture
-from detectors.signals.contract import BASELINE_RETAKEN
+from detectors.sequential.decile_mixture import PARTS
 from detectors.signals.opportunities import OPENED
 from detectors.signals.slg_cycle_spread import CycleSpread
 from detectors.signals.slg_cycle_spread_baseline import stretch_of
@@ -25,23 +24,16 @@ from detectors.signals.slg_cycle_spread_state import (
     share_in_outer,
 )
 from schemas.alerts import DriftAlert
-from schemas.observations import Observation
 from schemas.settings import DriftSettings
-from tests.unit.pipeline_world import DAY, START, day_of, log_normal, pipeline
-from tests.unit.sales_world import judge, said
+from tests.unit.judging import judge, said
+from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, log_normal, pipeline, two_speeds
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = CycleSpread.configured(DriftSettings(), 120)
-CHANGE = 300
 
 
 def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
     return log_normal(day, random, 0.5 if day < CHANGE else 0.85)
-
-
-def two_speeds(day: float, random: np.random.Generator) -> tuple[float, bool]:
-    took, won = log_normal(day, random)
-    return took * (1.0 if day < CHANGE else 5**0.6 if random.random() < 0.4 else 5**-0.4), won
 
 
 def slower(day: float, random: np.random.Generator) -> tuple[float, bool]:
@@ -110,68 +102,8 @@ def test_closings_that_are_told_late_are_taken_in(late: float) -> None:
     assert SIGNAL.verdicts(state)[0].state == "watching"
 
 
-def test_its_end_is_told_and_a_baseline_can_be_retaken() -> None:
-    def for_a_while(day: float, random: np.random.Generator) -> tuple[float, bool]:
-        return two_speeds(day if day < CHANGE + 150 else 0.0, random)
-
-    told = pipeline(SIGNAL.name, days=CHANGE + 320, seed=1, length=for_a_while)
-    state, alerts = judge(SIGNAL, told)
-    whole = [each for each in said(alerts) if each[0] == "all" and each[1] in ("drifting", "resolved")]
-    assert whole == [("all", "drifting"), ("all", "resolved")]
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure=BASELINE_RETAKEN,
-        at=told[-1].at,
-        began=told[-1].at,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    assert SIGNAL.step(state, retaken) == []
-    assert SIGNAL.verdicts(state)[0].state == "learning"
-
-
-@pytest.mark.parametrize("at", [0.4, 0.8, 0.95])
-def test_a_stored_state_goes_on_as_it_was(at: float) -> None:
-    told = pipeline(SIGNAL.name, days=420, seed=1, length=two_speeds)
-    whole, alerts = judge(SIGNAL, told)
-    half = int(len(told) * at)
-    state, before = judge(SIGNAL, told[:half])
-    state = SIGNAL.decode_state(SIGNAL.encode_state(state))
-    after = [alert for each in told[half:] for alert in SIGNAL.step(state, each)]
-    assert before + after == alerts
-    assert SIGNAL.encode_state(state) == SIGNAL.encode_state(whole)
-
-
-@given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=30), cuts=st.lists(st.integers(1, 9)))
-def test_parts_of_a_value_say_together_what_the_whole_says(lengths: list[int], cuts: list[int]) -> None:
-    detector = DecileMixture.from_baseline(300)
-    whole, parts = detector.new_state(), detector.new_state()
-    for at, place in enumerate(lengths):
-        detector.update(whole, place, at)
-        beyond = 0
-        for cut in [*sorted(cuts), 9]:
-            if beyond == 9 or cut <= beyond:
-                continue
-            ended = place < cut
-            detector.update_partly(parts, beyond, place if ended else cut, at, ended=ended)
-            if ended:
-                break
-            beyond = cut
-    assert detector.statistic(parts) == pytest.approx(detector.statistic(whole), rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("beyond", "place", "ended"), [(0, 0, False), (3, 2, True), (9, 9, True), (4, 10, False)]
-)
-def test_what_is_known_only_grows(beyond: int, place: int, ended: bool) -> None:
-    detector = DecileMixture.from_baseline(300)
-    with pytest.raises(ValueError, match="only grows"):
-        detector.update_partly(detector.new_state(), beyond, place, 0.0, ended=ended)
-
-
 @settings(max_examples=30)
-@given(outcomes=st.lists(st.floats(1, 200), min_size=120, max_size=200), now=st.floats(30, 400))
+@given(outcomes=st.lists(st.floats(1, 200), min_size=170, max_size=250), now=st.floats(60, 450))
 def test_a_baseline_knows_the_decile_of_each_of_its_deals(outcomes: list[float], now: float) -> None:
     deals = [
         Followed(START + i * DAY, days if i + days <= now else OPEN)
@@ -196,7 +128,15 @@ def test_deals_are_thinned_evenly_and_bounded() -> None:
 
 
 def test_a_share_counts_those_of_whom_not_all_is_known() -> None:
-    week = SpreadWeek(START, 0, 0, 0.0, ended=[20, *[0] * 8], beyond=[80, *[0] * 8])
+    fast = 3  # the parts that the first decile is cut into
+    week = SpreadWeek(
+        START,
+        0,
+        0,
+        0.0,
+        ended=[8, 6, 6, *[0] * (PARTS - 1 - fast)],
+        beyond=[92, 86, 80, *[0] * (PARTS - 1 - fast)],
+    )
     found = share_in_outer([week])
     assert found is not None
     # A fifth is fast; nobody has come further, so of the rest a ninth is taken to become slow.

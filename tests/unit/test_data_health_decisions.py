@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from detectors.health.data_health import HealthState
@@ -71,6 +72,30 @@ def test_a_source_that_was_retired_is_ill_no_more() -> None:
         alerts[0].since.timestamp(),
     )
     assert HEALTH.verdicts(state)[0].state == "watching"
+
+
+def test_what_is_meant_to_be_so_becomes_the_usual_by_a_persons_word() -> None:
+    """The clock stays behind; who depends on it learns anew, and so does the watch."""
+    made = source(TRACKER, around_the_clock(400))
+
+    def late(draw: np.random.Generator, day: int, hour: int, at: float) -> Observation | None:
+        found = made(draw, day, hour, at)
+        if found is not None and day >= CHANGE:
+            found.counts["seen"][3] = found.counts["seen"][0]
+        return found
+
+    at = START + (CHANGE + 40) * DAY + HOUR / 2
+    stream = sorted([*hours(CHANGE + 100, 19, late), decision(at)], key=lambda each: each.at)
+    state, alerts = heard(stream)
+    assert [(alert.state, alert.symptom) for alert in alerts] == [
+        ("ill", "clock behind"),
+        ("well", "clock behind"),
+    ]
+    assert "By a person's decision" in alerts[1].what
+    assert "learn their baselines anew" in alerts[1].means
+    (fact,) = HEALTH.facts(state)
+    assert (fact.illness.ended, fact.illness.adopted) == (at, True)
+    assert state.watches["product.event"]["/web"].state == "watching"
 
 
 def test_retired_before_it_is_missed_it_is_never_ill_and_is_shown_for_four_weeks() -> None:

@@ -27,8 +27,9 @@ from streams.delivery.dispatcher import Dispatcher
 from streams.delivery.lane import Pulse, QueueThread, Stopped
 from streams.delivery.queue import Queue
 from streams.delivery.schema import connect
+from tests.services.waiting import until
 from tests.unit.delivery_alerts import AT, drift, trigger
-from tests.unit.delivery_running import SECRET, Clock, eventually, put, receiving, running, settings
+from tests.unit.delivery_running import SECRET, Clock, put, receiving, running, settings
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ async def test_410_disables_and_enabling_sends(path: Path, db: sqlite3.Connectio
             await made.until(crm__gone=1)
             put(db, trigger(2))
             made.dispatcher.wake()
-            await eventually(lambda: made.dispatcher.backlog()["crm"].waiting == 1)
+            await until(lambda: made.dispatcher.backlog()["crm"].waiting == 1)
             assert len(receiver.ids) == 1
             receiver.answer = receiver.accept
             assert operations.enable(db, "crm")
@@ -245,7 +246,7 @@ async def test_a_store_that_is_locked_is_waited_for(path: Path, db: sqlite3.Conn
         receiver.answer = lock
         async with running(path, settings({"crm": receiver.url}), clock) as made:
             await receiver.until(lambda: len(receiver.ids) == 1)
-            await eventually(lambda: db.in_transaction)
+            await until(lambda: db.in_transaction)
             db.execute("COMMIT")
             await made.until(crm__delivered=1)
 
@@ -336,7 +337,7 @@ async def test_kill_9_loses_no_alert(path: Path, db: sqlite3.Connection, clock: 
             process.send_signal(signal.SIGKILL)
             await process.wait()
         async with running(path, settings({"crm": receiver.url}), clock) as made:
-            await eventually(lambda: made.dispatcher.backlog()["crm"].total == 0)
+            await until(lambda: made.dispatcher.backlog()["crm"].total == 0)
         assert set(receiver.ids) == {a.id for a in many}
         assert {d.state for d in operations.list_deliveries(db, limit=100)} == {"delivered"}
         assert len(receiver.ids) - len(many) <= 3 * 4, (

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
+import msgspec
 import pytest
 
 from detectors.signals.contract import ACKNOWLEDGED
+from schemas.alerts import Interval
 from schemas.observations import Observation
+from streams.cli.drift_reading import find_verdict
 from streams.serving.views import VerdictView
+from streams.web.charts import sparkline
 from streams.web.drift_page import segment_cards
+from streams.web.drift_rows import drift_row
+from streams.web.wording import NARROW
 from tests.unit.serving_world import DAY, NOW, World, get, served
 
 GAP = "plg.conversion_gap"
@@ -94,6 +101,52 @@ async def test_the_api_says_what_was_decided_and_what_the_threshold_means(url: s
     refused = await get(url, "/v1/drift?state=nonsense")
     assert refused.status == 400
     assert "acknowledged" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("signal", "segment", "shown"),
+    [
+        (GAP, "all", "all accounts"),
+        (GAP, "paid_search", "paid search"),
+        ("slg.hedged_language", "rep:anna-maria_b", "rep:anna-maria_b"),
+        ("data.health", "all", "all sources"),
+        ("data.health", "crm.stage_changed /crm", "crm.stage_changed /crm"),
+    ],
+)
+def test_what_others_have_named_is_shown_as_they_wrote_it(
+    world: World, signal: str, segment: str, shown: str
+) -> None:
+    (whole,) = [each for each in world.serving.drift() if (each.signal, each.segment) == (GAP, "all")]
+    whole.signal, whole.segment = signal, segment
+    assert drift_row(whole).segment == shown
+    other = msgspec.structs.replace(whole, segment=shown)
+    assert find_verdict([other, whole], signal, segment) is whole
+    assert find_verdict([whole], signal, shown) is whole
+
+
+@pytest.mark.parametrize(("total", "high"), [(0.0, "100"), (2.0, "40.0")])
+def test_a_share_that_stays_the_same_has_an_axis_of_shares(world: World, total: float, high: str) -> None:
+    (whole,) = [each for each in world.serving.drift() if (each.signal, each.segment) == (GAP, "all")]
+    point = whole.history[0]
+    whole.before = None
+    whole.history = [
+        msgspec.structs.replace(point, at=point.at + timedelta(weeks=week), n=10, total=total)
+        for week in range(3)
+    ]
+    chart = sparkline(whole)
+    assert chart is not None
+    assert (chart.low, chart.high) == (f"0.0{NARROW}%", f"{high}{NARROW}%")
+
+
+def test_a_source_has_neither_a_chart_nor_an_interval(world: World) -> None:
+    (whole,) = [each for each in world.serving.drift() if (each.signal, each.segment) == (GAP, "all")]
+    assert drift_row(whole).charted
+    source = msgspec.structs.replace(
+        whole, signal="data.health", before=Interval(estimate=35.3, low=35.3, high=35.3, n=7190), history=[]
+    )
+    row = drift_row(source)
+    assert (row.charted, row.chart, row.before_interval) == (False, None, "")
+    assert row.before != ""
 
 
 def test_a_command_to_copy_holds_nothing_that_a_sender_wrote(world: World) -> None:

@@ -65,15 +65,15 @@ def test_at_most_a_tenth_stands_above_the_bar(standings: list[int]) -> None:
     for standing in standings:
         counts.add(standing)
     known = [standing % BOARD for standing in standings if standing != UNKNOWN]
-    above = sum(level >= counts.bar for level in known)
+    above = sum(level >= counts.bar(alone=counts.board_speaks) for level in known)
     assert above <= TOP_SHARE * len(known)
-    assert counts.bar > 0
+    assert counts.bar(alone=counts.board_speaks) > 0
     board = sum(standing >= BOARD for standing in standings)
     if board >= BOARD_ALONE:
-        assert counts.bar == BOARD
+        assert counts.bar(alone=counts.board_speaks) == BOARD
     elif len(known) >= FEWEST_CUSTOMERS:
         # The next lower level would be too many, or is that of who does not use the product.
-        lower = max((level for level in known if level < counts.bar), default=0)
+        lower = max((level for level in known if level < counts.bar(alone=counts.board_speaks)), default=0)
         assert not lower or sum(level >= lower for level in known) > TOP_SHARE * len(known)
 
 
@@ -92,32 +92,47 @@ def test_a_board_of_twenty_is_the_elite_alone() -> None:
         counts.add(level)
     for _ in range(BOARD_ALONE - 1):
         counts.add(BOARD + 3)
-    assert counts.bar < BOARD
+    assert counts.bar(alone=counts.board_speaks) < BOARD
     counts.add(BOARD + 3)
-    assert counts.bar == BOARD
+    assert counts.bar(alone=counts.board_speaks) == BOARD
     counts.add(BOARD + 3, -1)
-    assert counts.bar < BOARD
+    assert counts.bar(alone=counts.board_speaks) < BOARD
+
+
+def test_a_board_that_grows_is_no_other_elite_while_a_baseline_rests_on_it() -> None:
+    bar = MonthlyBar()
+    for number in range(200):
+        bar.take(number, 0.0, learning=True)
+    for month in (1, 2):
+        for _ in range(BOARD_ALONE):
+            bar.take(BOARD, month * MONTH, learning=False)
+        for number in range(200):
+            bar.take(number, month * MONTH, learning=False)
+        assert bar.bar is not None
+        assert bar.bar < BOARD
+    bar.take(50, 3 * MONTH, learning=True)
+    assert bar.bar == BOARD
 
 
 def test_a_month_is_judged_by_the_month_before() -> None:
     bar = MonthlyBar()
-    first = [bar.take(10 + number, number * MONTH / 40) for number in range(40)]
+    first = [bar.take(10 + number, number * MONTH / 40, learning=True) for number in range(40)]
     assert set(first) == {None}
-    assert bar.take(45, MONTH) is False
+    assert bar.take(45, MONTH, learning=True) is False
     assert bar.bar == 46
-    assert bar.take(46, MONTH) is True
-    assert bar.take(UNKNOWN, MONTH) is False
-    assert bar.take(BOARD, MONTH) is True
+    assert bar.take(46, MONTH, learning=True) is True
+    assert bar.take(UNKNOWN, MONTH, learning=True) is False
+    assert bar.take(BOARD, MONTH, learning=True) is True
 
 
 def test_without_a_standing_nobody_knows() -> None:
     bar = MonthlyBar()
-    assert [bar.take(UNKNOWN, month * MONTH) for month in range(5)] == [None] * 5
+    assert [bar.take(UNKNOWN, month * MONTH, learning=True) for month in range(5)] == [None] * 5
 
 
 def test_a_few_customers_have_the_board_alone() -> None:
     bar = MonthlyBar()
     for number in range(FEWEST_CUSTOMERS - 1):
-        bar.take(number, 0.0)
-    assert bar.take(HIGHEST - BOARD, MONTH) is False
-    assert bar.take(BOARD, MONTH) is True
+        bar.take(number, 0.0, learning=True)
+    assert bar.take(HIGHEST - BOARD, MONTH, learning=True) is False
+    assert bar.take(BOARD, MONTH, learning=True) is True

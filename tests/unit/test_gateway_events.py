@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from schemas.events import decode_event
+from schemas.event_reader import decode_event
 from schemas.settings import Settings
 from streams import log as log_module
 from streams.gateway.batch import MAX_EVENTS, split

@@ -2,55 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
 import pytest
 
-from detectors.signals.slg_hedged_language import HedgedLanguage
 from schemas.alerts import DriftAlert
-from schemas.observations import Observation
-from schemas.settings import DriftSettings
-from tests.unit.sales_world import day_of, judge, observe, said, team
+from tests.unit.judging import day_of, judge, said
+from tests.unit.notes_world import REPS, SIGNAL, TEMPLATE, writing
 from tests.unit.signal_words import as_text, golden
-
-SIGNAL = HedgedLanguage.configured(DriftSettings(max_segments=6), 24)
-REPS = {name: (lambda day: 2.5) for name in ("anna", "ben", "cleo")}
-HEDGES = (
-    "Not exactly our typical buyer, but the champion is strong",
-    "Good talk. A bit outside our usual profile, still worth a go",
-    "Not our usual customer",
-    "Champion is strong, although they are not a typical fit for us",
-    "They are an unusual fit",
-)
-PLAIN = (
-    "Discovery call went well, sending the proposal",
-    "They said our price is not typical for the market",
-    "Waiting for legal",
-    "Budget is not approved before the next quarter",
-    "Perfect fit, same stack as our best customers",
-)
-TEMPLATE = "Deal checklist: not exactly our typical buyer yes or no. "
-
-Share = Callable[[str, float], float]
-
-
-def writing(
-    share: Share,
-    *,
-    days: int = 300,
-    seed: int = 1,
-    flows: Any = REPS,
-    template: Callable[[float], bool] = lambda day: False,
-    text: str = TEMPLATE,
-) -> list[Observation]:
-    def make(rep: str, day: float, random: np.random.Generator) -> Mapping[str, Any]:
-        hedges = random.random() < share(rep, day)
-        notes = [str(random.choice(PLAIN)), str(random.choice(HEDGES if hedges else PLAIN))]
-        return {"notes": [text * template(day + n) + note for n, note in enumerate(notes)]}
-
-    return observe(SIGNAL, team(days=days, reps=flows, make=make, seed=seed))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -110,26 +67,6 @@ def test_quotes_growth_and_weekends_are_no_drift() -> None:
     whole = SIGNAL.verdicts(state)[0]
     assert whole.state == "watching"
     assert whole.counted_out["hedged_price"] > 100
-
-
-def test_the_end_is_told() -> None:
-    _, alerts = judge(SIGNAL, writing(lambda _, day: 0.45 if 150 <= day < 230 else 0.1, days=330))
-    whole = [state for segment, state in said(alerts) if segment == "all"]
-    assert whole[0] == "drifting"
-    assert whole[-1] == "resolved"
-
-
-def test_any_batches_give_the_same_bytes() -> None:
-    observations = writing(
-        lambda _, day: 0.1 if day < 120 else 0.4, template=lambda day: 100 < day < 130, days=200
-    )
-    whole, alerts = judge(SIGNAL, observations)
-    stored, again = SIGNAL.new_state(), []
-    for start in range(0, len(observations), 97):
-        again += [alert for each in observations[start : start + 97] for alert in SIGNAL.step(stored, each)]
-        stored = SIGNAL.decode_state(SIGNAL.encode_state(stored))
-    assert again == alerts
-    assert SIGNAL.encode_state(stored) == SIGNAL.encode_state(whole)
 
 
 def test_the_words() -> None:

@@ -17,6 +17,7 @@ from streams.kafka.alignment import Batch
 from streams.kafka.lane import Lane
 from streams.kafka.transport import Look
 from streams.stores.contract import Claim, Ledger
+from tests.services.waiting import until
 
 A, B = TP("a", 0), TP("b", 0)
 LIMIT_S = 60.0
@@ -130,12 +131,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_module, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr(lane_module, "LAST_DELAY_S", 0.05)
     monkeypatch.setattr(lane_module, "IDLE_S", 0.02)
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not true():  # noqa: ASYNC110 - the lane tells nobody
-            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager

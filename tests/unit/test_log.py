@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from streams import log as log_module
 from streams.log import EventLog, LogInUse, LogRefused, LogUnwritable
 from streams.log_segments import segment_name
+from tests.services.waiting import wait_until
 
 LINES = st.lists(
     st.binary(min_size=1, max_size=40).map(lambda line: line.replace(b"\n", b" ")), min_size=1, max_size=30
@@ -118,8 +119,7 @@ def test_appenders_in_many_threads_keep_their_own_order_and_share_syncs(
     assert first_writes.wait(30)
     for thread in threads[1:]:
         thread.start()
-    while len(log._queue) < 19:
-        threading.Event().wait(0.001)
+    wait_until(lambda: len(log._queue) == 19)
     everybody_waits.set()
     for thread in threads:
         thread.join(30)

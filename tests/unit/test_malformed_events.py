@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from schemas.errors import EventRefused
+from schemas.event_reader import EventReader, decode_event
 from schemas.event_subjects import OWNERS
-from schemas.events import Limits, WebVisit, decode_event
+from schemas.events import Limits, WebVisit
 from tests.unit.gateway_service import BATCH, LINES, NOW, ONE, dump, event, serve
 
 CASES = Path(__file__).parents[1] / "cases" / "events"
@@ -55,6 +58,20 @@ def read_cases() -> list[Case]:
 
 
 ALL = read_cases()
+WELL = [
+    dump(event(1)),
+    dump(event(2, id="café")),
+    dump(
+        event(
+            3,
+            subject="visitor:7",
+            type="web.visit",
+            data={"visitor_id": "7", "url": "https://a/b", "path": "/b"},
+        )
+    ),
+    dump(event(4, data={"name": "a", "properties": {"deep": {"er": [1, {"x": "\\"}]}}})),
+    dump(event(5, type="account.profile", data={"attributes": {"domains": ["a", "b"], "tier": "{[{["}})),
+]
 BYTE_ORDER_MARK = "not_json: a byte order mark"
 BLANKS = "size_and_depth: blanks to more than 65,536 bytes"
 
@@ -76,6 +93,20 @@ def test_each_is_refused_with_its_reason_place_and_remedy(case: Case) -> None:
     # msgspec's own way of speaking is for programmers.
     assert "`str`" not in str(problem)
     assert "Expected" not in str(problem)
+
+
+@given(st.lists(st.sampled_from([*(case.raw for case in ALL), *WELL]), max_size=40), st.integers(0, 5))
+def test_many_at_once_are_read_as_one_by_one(raws: list[bytes], first: int) -> None:
+    reader = EventReader(now=NOW)
+    found, refused = [], []
+    for number, raw in enumerate(raws, first):
+        try:
+            found.append((number, *reader.read(raw)))
+        except EventRefused as error:
+            refused.append((number, error.problem))
+    at_once, refused_at_once = reader.read_all(range(first, first + len(raws)), raws)
+    assert at_once == found
+    assert [(number, error.problem) for number, error in refused_at_once] == refused
 
 
 def texts_of(value: Any) -> list[str]:

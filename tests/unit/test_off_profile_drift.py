@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 import pytest
 
-from detectors.signals.contract import BASELINE_RETAKEN
-from detectors.signals.slg_off_profile_pipeline import OffProfilePipeline
 from schemas.alerts import DriftAlert, Notice
-from schemas.observations import Observation
-from schemas.settings import DriftSettings
-from tests.unit.account_world import DAY, GOOD, T0, VARIANT, icp
-from tests.unit.sales_world import BAD, day_of, judge, observe, said, team
+from tests.unit.account_world import icp
+from tests.unit.judging import day_of, judge, said
+from tests.unit.off_profile_world import REPS, SIGNAL, STRICT, selling
+from tests.unit.sales_world import observe
 from tests.unit.signal_words import as_text, golden
-
-SIGNAL = OffProfilePipeline.configured(DriftSettings(max_segments=6), 24)
-REPS = {name: (lambda day: 2.5) for name in ("anna", "ben", "cleo")}
-STRICT = VARIANT.replace("weight: 60", "weight: 50")
-"""60 points were enough before: now nobody without 20 reps fits."""
-SOME = {"technologies": ["snowflake"]}
-
-
-def selling(share: Any, *, days: int = 300, seed: int = 1, flows: Any = REPS) -> list[Any]:
-    def make(rep: str, day: float, random: np.random.Generator) -> Mapping[str, Any]:
-        off = random.random() < share(rep, day)
-        return {"attributes": BAD if off else SOME if random.random() < 0.3 else GOOD}
-
-    return team(days=days, reps=flows, make=make, seed=seed)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -99,39 +79,6 @@ def test_the_left_edge_is_counted_out() -> None:
     assert whole.counted_out["settling"] > 100
     assert whole.before is not None
     assert whole.before.estimate < 0.2
-
-
-def test_the_end_is_told_and_a_person_can_take_the_baseline_anew() -> None:
-    accounts = selling(lambda _, day: 0.45 if 150 <= day < 230 else 0.1, days=330)
-    state, alerts = judge(SIGNAL, observe(SIGNAL, accounts))
-    whole = [state for segment, state in said(alerts) if segment == "all"]
-    assert whole == ["drifting", "market-wide", "resolved"]
-    at = T0 + 400 * DAY
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure=BASELINE_RETAKEN,
-        at=at,
-        began=at,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    assert SIGNAL.step(state, retaken) == []
-    verdict = SIGNAL.verdicts(state)[0]
-    assert verdict.state == "learning"
-    assert verdict.missing == "0 of 300 observations, 0 of 28 days"
-
-
-def test_any_batches_give_the_same_bytes() -> None:
-    files = (icp(), icp(STRICT, version="2", effective_from="2026-06-01T00:00:00Z"))
-    observations = observe(SIGNAL, selling(lambda _, day: 0.1 if day < 120 else 0.4, days=200), *files)
-    whole, alerts = judge(SIGNAL, observations)
-    stored, again = SIGNAL.new_state(), []
-    for start in range(0, len(observations), 97):
-        again += [alert for each in observations[start : start + 97] for alert in SIGNAL.step(stored, each)]
-        stored = SIGNAL.decode_state(SIGNAL.encode_state(stored))
-    assert again == alerts
-    assert SIGNAL.encode_state(stored) == SIGNAL.encode_state(whole)
 
 
 def test_the_words() -> None:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.events import AccountProfile, Event, ProductEvent, StageChanged, decode_event
+from schemas.event_reader import decode_event
+from schemas.events import AccountProfile, Event, ProductEvent, StageChanged
 from schemas.icp import load_icp
 from schemas.mapping import load_mapping
 from streams.csv_import.importing import Imported, run_import

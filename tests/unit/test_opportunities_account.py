@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detectors.signals.bulk_closings import FEWEST, MAX_OWNERS, BulkClosings
+from detectors.signals.bulk_closings import FEWEST, FEWEST_OF_ALL, MAX_OWNERS, BulkClosings
 from detectors.signals.new_opportunities import MAX_KNOWN
 from detectors.signals.opportunities import amount_band
 from detectors.signals.slg_aged_win_rate import AgedWinRate
@@ -133,6 +133,16 @@ def test_a_bulk_is_what_an_owner_never_does() -> None:
     assert not closings.in_bulk("ben", "lost", day)
     assert not closings.in_bulk("anna", "won", day)
     assert not closings.in_bulk("anna", "lost", day + DAY)
+
+
+def test_a_bulk_is_what_all_together_never_do() -> None:
+    closings = BulkClosings()
+    marked = [
+        [closings.in_bulk(f"owner-{number}", "won", (20_000 + day) * DAY + number) for number in range(each)]
+        for day, each in enumerate((2, 3, 2, 3, 12, 2))
+    ]
+    assert [sum(each) for each in marked] == [0, 0, 0, 0, 12 - FEWEST_OF_ALL, 0]
+    assert not any(marked[4][:FEWEST_OF_ALL])
 
 
 def test_a_busy_owner_is_soon_taken_for_one() -> None:

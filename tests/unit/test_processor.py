@@ -17,6 +17,7 @@ from schemas.errors import EventRefused, Fenced, Problem
 from schemas.settings import DeadLetterSettings
 from streams.flood_limit import DeadLetterFlood, FloodLimit
 from streams.processor import Processor
+from streams.stage import one_by_one
 from streams.stores.contract import Ledger
 from streams.stores.memory import MemoryStore
 
@@ -95,7 +96,7 @@ def _decode(raw: bytes) -> tuple[str, float, Event]:
 
 
 def processor(store: MemoryStore, **options: Any) -> Processor:
-    return Processor(store, Recorder(), _decode, late_after_s=LATE_AFTER_S, **options)
+    return Processor(store, Recorder(), one_by_one(_decode), late_after_s=LATE_AFTER_S, **options)
 
 
 def records(events: list[Event | bytes]) -> list[tuple[int, bytes]]:
@@ -285,7 +286,7 @@ def test_a_step_that_always_fails_does_not_take_the_batch_again_for_each_event()
         raise RuntimeError("a bug")
 
     stage.step = step  # type: ignore[method-assign]
-    made = Processor(MemoryStore(), stage, _decode, flood_limit=flooding())
+    made = Processor(MemoryStore(), stage, one_by_one(_decode), flood_limit=flooding())
     with pytest.raises(DeadLetterFlood) as refused:
         made.process("events", records([Event("a", float(n), n) for n in range(1000)]))
     assert steps == 3

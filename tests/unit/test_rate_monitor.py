@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from detectors.signals.monitor import Change
 from detectors.signals.rate_monitor import RateMonitor
 from detectors.signals.rate_state import Mix, Unsteady, Way
-from detectors.signals.strata import MAX_STRATA, Counts, Strata, learn, number_of, uncertainty
+from detectors.signals.strata import MAX_STRATA, NEWCOMER, Counts, Strata, learn, number_of, uncertainty
 from schemas.duration import DAY
 from tests.unit.rate_world import PROMISE, START, run, shares, stored_again
 
@@ -208,7 +208,10 @@ def test_shares_are_shrunk_towards_the_whole(counted: dict[int, tuple[int, float
     whole = min(max(ones, 0.5), n - 0.5) / n
     for number, each in counts.items():
         share = strata.shares[number]
-        assert share is not None
+        if share is None:  # hardly known: a newcomer, who has been met already
+            assert each.n < NEWCOMER
+            assert strata.seen[number] == each
+            continue
         assert 0 < share < 1
         own = each.ones / each.n
         assert min(own, whole) - 1e-12 <= share <= max(own, whole) + 1e-12
@@ -221,3 +224,20 @@ def test_strata_are_bounded() -> None:
     assert len(strata.names) == MAX_STRATA
     assert numbers == set(range(MAX_STRATA))
     assert number_of(strata, "x" * 65) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_part_that_the_baseline_hardly_knew_is_no_drift_when_it_grows(seed: int) -> None:
+    """Newcomers ask for the basics, and there were a handful in the baseline: chance said what they ask."""
+    monitor = RateMonitor(PROMISE, "rise")
+    observations = shares(
+        days=400,
+        per_day={"old": lambda _: 8.0, "new": lambda day: 0.1 if day < 60 else 6.0},
+        share=lambda part, _: {"old": 0.08, "new": 0.5}[part],
+        seed=seed,
+    )
+    found = [change.finding or change.kind for _, change in run(monitor, observations)]
+    assert "drifting" not in found
+    assert monitor.stored.strata.shares[number_of(monitor.stored.strata, "new")] == pytest.approx(
+        0.5, abs=0.25
+    )

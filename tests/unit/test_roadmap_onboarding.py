@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
 from detectors.effects import Effects
@@ -14,20 +12,14 @@ from detectors.signals.clg_roadmap_onboarding import (
     ALONE,
     COMPLEXITY,
     ONBOARDING,
-    SEEN,
-    RoadmapOnboarding,
 )
-from detectors.signals.segmented_state import SegmentedState
 from detectors.signals.size_bands import size_band
 from schemas.alerts import DriftAlert, Notice
 from schemas.observations import Observation
-from schemas.settings import DriftSettings
 from tests.unit.account_world import DAY, T0, Account, event, icp, product, profile, time_of
+from tests.unit.judging import judge
+from tests.unit.onboarding_world import HORIZON, SIGNAL, firm, more_complex, slow
 from tests.unit.signal_words import as_text, golden
-
-SIGNAL = RoadmapOnboarding.configured(DriftSettings(max_segments=1), 10)
-HORIZON = 60 * DAY
-
 
 # The account half.
 
@@ -82,65 +74,10 @@ def test_size_bands() -> None:
 
 # The drift half.
 
-Level = Callable[[float], float]
-
-
-def firm(
-    *,
-    complexity: Level = lambda _: 3.0,
-    slower: Level = lambda _: 1.0,
-    large: Level = lambda _: 0.3,
-    days: int = 500,
-    seed: int = 1,
-) -> list[Observation]:
-    """Six sign-ups a day, half of which are onboarded within about a week, large ones in three times that; two releases a
-    week. ``slower``: factor of the time to onboard; ``large``: share of large accounts."""
-    random = np.random.default_rng(seed)
-    found = [_made(SEEN, T0, T0, 1.0, "", 0)]
-    for day in range(days):
-        for _ in range(random.poisson(6)):
-            began = T0 + (day + random.random()) * DAY
-            is_large = random.random() < large(day)
-            took = min(random.lognormal(2.0, 0.6) * (3 if is_large else 1) * slower(day), 60.0)
-            stratum = "over 1000" if is_large else "up to 100"
-            found.append(_made(ONBOARDING, began + HORIZON, began, took, stratum, len(found)))
-        if day % 7 in (1, 4):
-            at = T0 + (day + random.random()) * DAY
-            scale = float(np.clip(round(random.normal(complexity(day), 1.2)), 1, 10))
-            found.append(_made(COMPLEXITY, at, at, scale, "", len(found)))
-    return sorted(found, key=lambda each: each.at)
-
-
-def _made(measure: str, at: float, began: float, value: float, stratum: str, number: int) -> Observation:
-    return Observation(
-        signal=SIGNAL.name,
-        measure=measure,
-        at=at,
-        began=began,
-        value=value,
-        account=f"account-{number}",
-        stratum=stratum,
-    )
-
-
-def judged(observations: Sequence[Observation]) -> tuple[SegmentedState, list[DriftAlert | Notice]]:
-    state, alerts = SIGNAL.new_state(), []
-    for each in observations:
-        alerts += SIGNAL.step(state, each)
-    return state, alerts
-
-
-def more_complex(day: float) -> float:
-    return 3.0 if day < 250 else 7.0
-
-
-def slow(day: float) -> float:
-    return 1.0 if day < 250 else 2.5
-
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_both_rising_is_found(seed: int) -> None:
-    _, alerts = judged(firm(complexity=more_complex, slower=slow, seed=seed))
+    _, alerts = judge(SIGNAL, firm(complexity=more_complex, slower=slow, seed=seed))
     (drift,) = [alert for alert in alerts if isinstance(alert, DriftAlert)]
     assert drift.state == "drifting"
     assert abs((drift.since.timestamp() - T0) / DAY - 250) <= drift.since_margin_days + 14
@@ -157,27 +94,28 @@ def test_one_alone_is_a_notice_and_no_drift(alone: str, seed: int) -> None:
         "larger newcomers": {"complexity": more_complex, "large": lambda day: 0.3 if day < 250 else 0.8},
         "nothing": {},
     }[alone]
-    _, alerts = judged(firm(**changes, seed=seed))
+    _, alerts = judge(SIGNAL, firm(**changes, seed=seed))
     found = [(type(alert), getattr(alert, "finding", "")) for alert in alerts]
     assert found == ([] if alone == "nothing" else [(Notice, ALONE)])
 
 
 def test_before_onboarding_is_recorded_nothing_counts() -> None:
     observations = firm(days=40)
-    state, _ = judged(observations[1:])
+    state, _ = judge(SIGNAL, observations[1:])
     assert state.segments["all"].counted_out["left_truncated"] > 100
     assert "a first onboarding" in SIGNAL.verdicts(state)[0].missing
 
 
 def test_what_it_says() -> None:
-    drifting = judged(
+    drifting = judge(
+        SIGNAL,
         firm(
             complexity=lambda day: 7.0 if 250 <= day < 420 else 3.0,
             slower=lambda day: 2.5 if 250 <= day < 420 else 1.0,
             days=700,
-        )
+        ),
     )[1]
-    alone = [judged(firm(complexity=more_complex))[1][0], judged(firm(slower=slow))[1][0]]
+    alone = [judge(SIGNAL, firm(complexity=more_complex))[1][0], judge(SIGNAL, firm(slower=slow))[1][0]]
     said = as_text([*drifting, *alone])
     states = [alert.state for alert in drifting if isinstance(alert, DriftAlert)]
     assert states == ["drifting", "resolved"]

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import IO
 
 import pytest
 
+from tests.services.waiting import wait_until
 from tests.unit.simulated import ICP, ROOT, write_history
 
 COMMAND = [sys.executable, "-m", "streams"]
@@ -57,9 +57,7 @@ class Service:
 
     def until(self, metric: str) -> None:
         """Until the metrics have this line."""
-        deadline = time.monotonic() + 60
-        while metric not in self.get("/metrics").decode().splitlines():
-            assert time.monotonic() < deadline, metric
+        wait_until(lambda: metric in self.get("/metrics").decode().splitlines())
 
     def end(self) -> int:
         if self.process.poll() is None:

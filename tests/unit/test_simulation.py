@@ -14,14 +14,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import EventRefused
-from schemas.events import (
-    AccountProfile,
-    ProductEvent,
-    StageChanged,
-    WebVisit,
-    decode_event,
-    encode_event,
-)
+from schemas.event_reader import decode_event
+from schemas.events import AccountProfile, ProductEvent, StageChanged, WebVisit, encode_event
 from streams.simulation.company import Order, simulate
 from streams.simulation.scenarios import SCENARIOS
 from streams.simulation.truth import MATURE_DAYS, Truth

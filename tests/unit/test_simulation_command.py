@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import PlumblineError
-from schemas.events import decode_event
+from schemas.event_reader import decode_event
 from streams.cli.simulate import command
 from streams.simulation.ordering import ArrivalOrder
 from streams.simulation.scenario import LEVERS

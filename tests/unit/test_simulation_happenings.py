@@ -11,7 +11,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from schemas.events import Event, ProductEvent, ProductReleased, StageChanged, SupportTicket, decode_event
+from schemas.event_reader import decode_event
+from schemas.events import Event, ProductEvent, ProductReleased, StageChanged, SupportTicket
 from streams.simulation import texts
 from streams.simulation.company import Order, simulate
 from streams.simulation.deals import STAGES_RENAMED

@@ -15,14 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import (
-    Event,
-    ProductEvent,
-    ProductReleased,
-    StageChanged,
-    SupportTicket,
-    decode_event,
-)
+from schemas.event_reader import decode_event
+from schemas.events import Event, ProductEvent, ProductReleased, StageChanged, SupportTicket
 from streams.simulation import texts
 from streams.simulation.calendar import DAY_S, NEVER, Calendar
 from streams.simulation.company import Order, simulate

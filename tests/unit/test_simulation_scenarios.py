@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from schemas.events import AccountProfile, StageChanged, decode_event
+from schemas.event_reader import decode_event
+from schemas.events import AccountProfile, StageChanged
 from streams.cli.simulate import command
 from streams.simulation.scenarios import SCENARIOS
 

@@ -16,7 +16,8 @@ from detectors.health.fields import looked_at, sketch_bit
 from detectors.health.needs import needs_of
 from detectors.health.tally import MAX_SOURCES, OTHERS, QUIET_HOURS, SIGNAL, TALLY_KEY
 from schemas.duration import DAY, HOUR
-from schemas.events import EVENT_CLASSES, event_reader
+from schemas.event_reader import EventReader
+from schemas.events import EVENT_CLASSES
 from schemas.observations import Observation, decode_observation
 from schemas.settings import Settings
 from streams.processor import Processor
@@ -74,7 +75,9 @@ def heard(lines: list[bytes], cuts: list[int], until: float | None = None) -> li
     made: Processor | None = None
     edges = [0, *sorted(cuts), len(lines)]
     for first, last in pairwise(edges):
-        made = Processor(store, stage(), event_reader(SETTINGS.limits), late_after_s=SETTINGS.late_after)
+        made = Processor(
+            store, stage(), EventReader(SETTINGS.limits).read_all, late_after_s=SETTINGS.late_after
+        )
         made.process("events", list(enumerate(lines))[first:last])
     if until is not None and made is not None:
         made.fire_timers(until)

@@ -8,15 +8,14 @@ import pytest
 
 from detectors.signals.clg_support_burden import TICKET
 from detectors.signals.clg_support_burden_seats import MOST_ASKED, Community, count, leave, spread_of
-from detectors.signals.contract import BASELINE_RETAKEN
 from detectors.signals.elite import BOARD, HIGHEST, MONTH
 from schemas.alerts import DriftAlert
 from schemas.errors import EventRefused
 from schemas.observations import Observation
 from tests.unit.account_world import DAY, T0
-from tests.unit.sales_world import day_of, said
+from tests.unit.judging import day_of, judge, said
 from tests.unit.signal_words import as_text, golden
-from tests.unit.support_world import CUSTOMERS, ELITE, FIRST, SIGNAL, community, judge, made
+from tests.unit.support_world import CUSTOMERS, ELITE, FIRST, SIGNAL, community, made
 
 BEGAN = 250
 
@@ -27,7 +26,7 @@ def less_for_the_elite(day: float, elite: bool) -> float:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_an_elite_that_needs_less_support_is_found(seed: int) -> None:
-    state, alerts = judge(community(less_for_the_elite, seed=seed))
+    state, alerts = judge(SIGNAL, community(less_for_the_elite, seed=seed))
     assert said(alerts) == [("all", "drifting")]
     (alert,) = alerts
     assert isinstance(alert, DriftAlert)
@@ -44,7 +43,7 @@ def test_an_elite_that_needs_less_support_is_found(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_silent(seed: int) -> None:
-    state, alerts = judge(community(seed=seed))
+    state, alerts = judge(SIGNAL, community(seed=seed))
     assert alerts == []
     assert SIGNAL.verdicts(state)[0].state == "watching"
 
@@ -52,7 +51,8 @@ def test_nothing_is_silent(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_elites_who_leave_are_silent(seed: int) -> None:
     _, alerts = judge(
-        community(seed=seed, leaves=lambda number: BEGAN + number * 3.0 if number < ELITE - 6 else 1e9)
+        SIGNAL,
+        community(seed=seed, leaves=lambda number: BEGAN + number * 3.0 if number < ELITE - 6 else 1e9),
     )
     assert alerts == []
 
@@ -63,13 +63,13 @@ def fewer_seats(day: float, elite: bool) -> float:
 
 
 def test_an_elite_with_fewer_seats_is_mix() -> None:
-    state, alerts = judge(community(seed=1, elite_asks=1.0, seats=fewer_seats))
+    state, alerts = judge(SIGNAL, community(seed=1, elite_asks=1.0, seats=fewer_seats))
     assert said(alerts) == [("all", "mix")]
     assert SIGNAL.verdicts(state)[0].finding == "mix"
 
 
 def test_twice_as_many_tickets_of_all_are_silent() -> None:
-    _, alerts = judge(community(lambda day, elite: 2.0 if day > BEGAN else 1.0, seed=1))
+    _, alerts = judge(SIGNAL, community(lambda day, elite: 2.0 if day > BEGAN else 1.0, seed=1))
     assert alerts == []
 
 
@@ -83,21 +83,13 @@ def test_an_outage_that_hits_the_others_is_one_event(seed: int) -> None:
             for number in range(ELITE, CUSTOMERS)
         ]
 
-    state, alerts = judge(community(seed=seed, more=outage))
+    state, alerts = judge(SIGNAL, community(seed=seed, more=outage))
     assert alerts == []
     assert SIGNAL.verdicts(state)[0].counted_out["outage"] > 150
 
 
-def test_the_end_is_told() -> None:
-    state, alerts = judge(
-        community(lambda day, elite: less_for_the_elite(day, elite) if day < 420 else 1.0, seed=1, days=700)
-    )
-    assert said(alerts) == [("all", "drifting"), ("all", "resolved")]
-    assert SIGNAL.verdicts(state)[0].state in ("resolved", "watching")
-
-
 def test_before_the_first_census_there_is_no_elite() -> None:
-    state, alerts = judge(community(seed=1, days=29))
+    state, alerts = judge(SIGNAL, community(seed=1, days=29))
     verdict = SIGNAL.verdicts(state)[0]
     assert (verdict.n, alerts) == (0, [])
     assert set(verdict.counted_out) == {"settling", "no_elite"}
@@ -108,45 +100,14 @@ def test_a_company_without_an_elite_goes_on_learning() -> None:
         msgspec.structs.replace(each, value=0.0) if each.measure != "ticket_seen" else each
         for each in community(seed=1, days=200)
     ]
-    state, _ = judge(nobody)
+    state, _ = judge(SIGNAL, nobody)
     assert SIGNAL.verdicts(state)[0].n == 0
     assert SIGNAL.verdicts(state)[0].counted_out["no_elite"] > 300
 
 
 def test_learning_says_what_it_waits_for() -> None:
-    state, _ = judge(community(seed=1, days=110, elite_asks=0.3))
+    state, _ = judge(SIGNAL, community(seed=1, days=110, elite_asks=0.3))
     assert "tickets of the elite, or" in SIGNAL.verdicts(state)[0].missing
-
-
-def test_a_person_takes_the_baseline_anew() -> None:
-    observations = community(less_for_the_elite, seed=1, days=360)
-    state, _ = judge(observations)
-    at = T0 + 361 * DAY
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure=BASELINE_RETAKEN,
-        at=at,
-        began=at,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    (closed,) = SIGNAL.step(state, retaken)
-    assert isinstance(closed, DriftAlert)
-    assert closed.state == "resolved"
-    assert SIGNAL.verdicts(state)[0].state == "learning"
-
-
-def test_any_batches_give_the_same_bytes() -> None:
-    observations = community(less_for_the_elite, seed=1, days=360)
-    whole, alerts = judge(observations)
-    stored, again = SIGNAL.new_state(), []
-    for start in range(0, len(observations), 997):
-        again += [alert for each in observations[start : start + 997] for alert in SIGNAL.step(stored, each)]
-        stored = SIGNAL.decode_state(SIGNAL.encode_state(stored))
-    assert again == alerts
-    assert SIGNAL.encode_state(stored) == SIGNAL.encode_state(whole)
-    assert len(SIGNAL.encode_state(whole)) < 30_000
 
 
 @pytest.mark.parametrize("value", [HIGHEST + 1.0, -2.0, 0.5, float("nan")])
@@ -183,7 +144,7 @@ def test_the_words() -> None:
     observations = community(
         lambda day, elite: less_for_the_elite(day, elite) if day < 420 else 1.0, seed=1, days=700
     )
-    _, alerts = judge(observations)
-    _, shifted = judge(community(seed=1, elite_asks=1.0, seats=fewer_seats))
+    _, alerts = judge(SIGNAL, observations)
+    _, shifted = judge(SIGNAL, community(seed=1, elite_asks=1.0, seats=fewer_seats))
     found = as_text([*alerts, *shifted])
     assert found == golden(SIGNAL.name, found)

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sequential.decile_mixture import DecileMixture, decile_edges, decile_of
+from detectors.sequential.decile_mixture import (
+    PARTS,
+    SHARES,
+    DecileMixture,
+    decile_edges,
+    decile_of,
+)
 from detectors.sequential.table_mixture import TableMixture, paid_for
 from detectors.sequential.taxonomy_mixture import BLOCK, STARTS, TaxonomyMixture
 from detectors.sequential.trend_mixture import TrendMixture
@@ -34,12 +40,12 @@ def test_a_table_that_is_paid_for_gains_nothing_on_average(
 
 @settings(max_examples=50)
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=50, max_size=400, unique=True))
-def test_deciles_hold_a_tenth_each(values: list[float]) -> None:
+def test_parts_hold_their_shares(values: list[float]) -> None:
     edges = decile_edges(values)
-    counts = [0] * 10
+    counts = [0] * PARTS
     for value in values:
         counts[decile_of(edges, value)] += 1
-    assert all(abs(count - len(values) / 10) <= 1.1 for count in counts)
+    assert all(abs(count - len(values) * share) <= 1.1 for count, share in zip(counts, SHARES, strict=True))
 
 
 def test_deciles_of_too_few_or_alike_are_refused() -> None:

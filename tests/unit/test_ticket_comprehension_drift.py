@@ -14,11 +14,10 @@ from detectors.signals.plg_ticket_comprehension_taxonomy import BASIC as BASIC_N
 from detectors.text import MAX_TOKENS
 from schemas.alerts import DriftAlert
 from schemas.errors import EventRefused
-from schemas.observations import Observation
 from schemas.settings import DriftSettings
 from streams.simulation.texts import CATEGORIES, LAUNCHED
 from tests.unit.account_world import DAY, HOUR, T0, event
-from tests.unit.sales_world import day_of, judge, said
+from tests.unit.judging import day_of, judge, retaken, said
 from tests.unit.signal_words import as_text, golden
 from tests.unit.ticket_world import BASIC, REST, customer, desk, wrote
 
@@ -171,31 +170,11 @@ def test_a_form_is_found_out_and_its_end_as_well() -> None:
     assert shared.form == -1
 
 
-def test_any_batches_give_the_same_bytes() -> None:
-    observations = desk(signal=SIGNAL, days=150, odds=lambda day, _: 4.0 if day >= 110 else 1.0)
-    whole, alerts = judge(SIGNAL, observations)
-    stored, again = SIGNAL.new_state(), []
-    for start in range(0, len(observations), 197):
-        again += [alert for each in observations[start : start + 197] for alert in SIGNAL.step(stored, each)]
-        stored = SIGNAL.decode_state(SIGNAL.encode_state(stored))
-    assert again == alerts
-    assert SIGNAL.encode_state(stored) == SIGNAL.encode_state(whole)
-
-
 def test_a_baseline_taken_anew_has_a_taxonomy_of_its_own() -> None:
     observations = desk(signal=SIGNAL, days=110)
     state, _ = judge(SIGNAL, observations)
     assert state.shared.taxonomy.before
-    retaken = Observation(
-        signal=SIGNAL.name,
-        measure="baseline_retaken",
-        at=T0 + 111 * DAY,
-        began=T0 + 111 * DAY,
-        value=1.0,
-        account="",
-        segments={"segment": "all"},
-    )
-    SIGNAL.step(state, retaken)
+    SIGNAL.step(state, retaken(SIGNAL, T0 + 111 * DAY))
     again = msgspec.structs.replace(observations[-1], at=T0 + 112 * DAY)
     SIGNAL.step(state, again)
     assert state.shared.taxonomy.before == []

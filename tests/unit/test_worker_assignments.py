@@ -13,7 +13,7 @@ from faust.types import TP
 
 from schemas.settings import Settings
 from streams.kafka.worker import Worker
-from tests.unit.test_lane import until
+from tests.services.waiting import until
 
 PARTITION = 3
 

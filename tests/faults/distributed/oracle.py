@@ -23,7 +23,8 @@ from streams.kafka.partitioning import partition_of
 from streams.kafka.wire import read_dead_letter
 from tests.faults.distributed.contents import contents, differences
 from tests.faults.distributed.undisturbed import Undisturbed
-from tests.services.workers import LIMIT_S, Deployment, wait_until
+from tests.services.waiting import LIMIT_S, wait_until
+from tests.services.workers import Deployment
 
 KINDS = ("observations", "alerts", "dead_letters")
 

@@ -16,7 +16,8 @@ from tests.faults.distributed.wire import Wire, wire_to
 from tests.services.kafka import Kafka, PackagedBroker, broker_of_own
 from tests.services.programs import free_port
 from tests.services.redis import RedisServer
-from tests.services.workers import deployment, wait_until
+from tests.services.waiting import wait_until
+from tests.services.workers import deployment
 
 FAULT_S = 10.0
 RESUMES_WITHIN_S = 30.0

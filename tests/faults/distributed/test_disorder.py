@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from schemas.errors import EventRefused
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from streams.icp_files import load_icps
 from streams.serving.reading import Serving
 from streams.serving.redis import RedisSource
@@ -28,7 +28,7 @@ REPEATED = 0.2
 
 def in_order(lines: list[bytes]) -> list[bytes]:
     """The events that can be used, each once, by their own times."""
-    read = event_reader(SETTINGS.limits, time.time())
+    read = EventReader(SETTINGS.limits, time.time()).read
     found: dict[str, tuple[float, bytes]] = {}
     for line in lines:
         try:
@@ -42,7 +42,7 @@ def in_order(lines: list[bytes]) -> list[bytes]:
 def in_disorder(lines: list[bytes]) -> list[bytes]:
     """The same events, as they come when topics lag behind one another and senders try again."""
     order = random.Random(5)
-    read = event_reader(SETTINGS.limits, time.time())
+    read = EventReader(SETTINGS.limits, time.time()).read
     lag: dict[str, float] = {}
     arriving = []
     for line in lines:
@@ -82,7 +82,7 @@ async def test_repeats_late_events_and_topics_out_of_step_give_the_same_scores(
     ordered = in_order(lines)
     disordered = in_disorder(ordered)
     assert len(disordered) > 1.1 * len(ordered)
-    read = event_reader(SETTINGS.limits, time.time())
+    read = EventReader(SETTINGS.limits, time.time()).read
     end = max(read(line)[1] for line in ordered)
     found = {}
     for name, history in (("ordered", ordered), ("disordered", disordered)):

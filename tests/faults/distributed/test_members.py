@@ -10,7 +10,8 @@ from tests.faults.distributed.conftest import PARTITIONS
 from tests.faults.distributed.progress import Progress
 from tests.faults.distributed.undisturbed import Undisturbed
 from tests.faults.distributed.wire import Wire
-from tests.services.workers import Deployment, WorkerProcess, wait_until
+from tests.services.waiting import wait_until
+from tests.services.workers import Deployment, WorkerProcess
 
 PAUSE_S = 5.0
 TAKEN_OVER = "another worker has taken it over"

@@ -15,7 +15,8 @@ from tests.faults.distributed import oracle
 from tests.faults.distributed.conftest import PARTITIONS
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisServer
-from tests.services.workers import Deployment, deployment, wait_until
+from tests.services.waiting import wait_until
+from tests.services.workers import Deployment, deployment
 
 GROWTH_LIMIT_KB = 250_000
 """of a worker's memory: several times the largest record"""

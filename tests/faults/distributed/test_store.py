@@ -16,7 +16,8 @@ from tests.faults.distributed.undisturbed import Undisturbed
 from tests.faults.distributed.wire import Wire
 from tests.services.programs import free_port
 from tests.services.redis import PackagedServer
-from tests.services.workers import Deployment, WorkerProcess, wait_until
+from tests.services.waiting import wait_until
+from tests.services.workers import Deployment, WorkerProcess
 
 FAULT_S = 10.0
 CUTS = 25

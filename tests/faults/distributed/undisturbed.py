@@ -20,7 +20,7 @@ from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from schemas.alerts import decode_alert
-from schemas.events import event_reader
+from schemas.event_reader import EventReader
 from schemas.observations import decode_observation
 from schemas.redis_settings import RedisSettings
 from schemas.settings import Settings
@@ -30,6 +30,7 @@ from streams.kafka.wire import Sent, decode_sent, encode_message
 from streams.processor import Processor
 from streams.simulation.company import Order, simulate
 from streams.simulation.scenarios import SCENARIOS
+from streams.stage import one_by_one
 from streams.stores.contract import Ledger, decode_dead_letter
 from streams.stores.redis import RedisStore
 from tests.faults.distributed.contents import contents
@@ -107,7 +108,7 @@ def _accounts(lines: Sequence[bytes], store: RedisStore, partitions: int) -> Led
         processor = Processor(
             store,
             AccountStage(load_icps([ICP]), signals(SETTINGS.drift), SETTINGS.late_after),
-            event_reader(SETTINGS.limits, time.time()),
+            EventReader(SETTINGS.limits, time.time()).read_all,
             partition=number,
             late_after_s=SETTINGS.late_after,
         )
@@ -126,6 +127,8 @@ def _drift(store: RedisStore, partitions: int) -> int:
                 Sent(source=number, sequence=sequence, known=known, sent=0.0, observation=msgspec.Raw(body))
             )
     sent.sort(key=lambda each: (each.known, each.source, each.sequence))
-    processor = Processor(store, DriftStage(signals(SETTINGS.drift), load_icps([ICP])), decode_sent)
+    processor = Processor(
+        store, DriftStage(signals(SETTINGS.drift), load_icps([ICP])), one_by_one(decode_sent)
+    )
     processor.process("observations", [(number, encode_message(each)) for number, each in enumerate(sent)])
     return len(sent)
