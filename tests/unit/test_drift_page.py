@@ -59,7 +59,7 @@ async def test_the_page_has_all_that_the_verdict_rests_on(url: str) -> None:
         "by mistake about once in",
         "What was decided",
         "What weighs most",
-        "named by the alert of",
+        "has not paid yet",
         "the band is the baseline",
         "the line is when it began",
         "Means of four weeks",
