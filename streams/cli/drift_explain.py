@@ -47,7 +47,7 @@ def explain(
     chart = chart_lines(verdict, console.width - len(INDENT))
     if chart:
         console.print("\n" + textwrap.indent("\n".join(chart), INDENT), markup=False, soft_wrap=True)
-    evidence = evidence_rows(verdict, reading.alerts)
+    evidence = evidence_rows(verdict)
     if evidence:
         console.print("\n[bold]What weighs most[/bold]")
         console.print(_rows([(each.account, each.words) for each in evidence]))

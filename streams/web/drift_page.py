@@ -43,7 +43,7 @@ def _card(serving: Serving, verdict: VerdictView) -> SegmentCard:
         row=drift_row(verdict),
         before_n=verdict.before.n if verdict.before is not None else 0,
         now_n=verdict.now.n if verdict.now is not None else 0,
-        evidence=evidence_rows(verdict, said),
+        evidence=evidence_rows(verdict),
         alerts=[card(alert) for alert in said],
         command=f'plumbline drift acknowledge {verdict.signal} --segment "{verdict.segment}" --reason "..."'
         if verdict.state == "drifting" and _plain(verdict.segment)
