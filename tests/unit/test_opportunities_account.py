@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detectors.signals.bulk_closings import FEWEST, FEWEST_OF_ALL, MAX_OWNERS, BulkClosings
+from detectors.signals.bulk_closings import MAX_OWNERS, OF_ALL, OF_ONE, BulkClosings
 from detectors.signals.new_opportunities import MAX_KNOWN
 from detectors.signals.opportunities import amount_band
 from detectors.signals.slg_aged_win_rate import AgedWinRate
@@ -129,7 +129,9 @@ def test_memory_outlives_the_process() -> None:
 def test_a_bulk_is_what_an_owner_never_does() -> None:
     closings = BulkClosings()
     day = 20_000 * DAY
-    assert [closings.in_bulk("anna", "lost", day + i) for i in range(6)] == [False] * FEWEST + [True] * 3
+    assert [closings.in_bulk("anna", "lost", day + i) for i in range(6)] == [False] * OF_ONE.fewest + [
+        True
+    ] * 3
     assert not closings.in_bulk("ben", "lost", day)
     assert not closings.in_bulk("anna", "won", day)
     assert not closings.in_bulk("anna", "lost", day + DAY)
@@ -141,8 +143,19 @@ def test_a_bulk_is_what_all_together_never_do() -> None:
         [closings.in_bulk(f"owner-{number}", "won", (20_000 + day) * DAY + number) for number in range(each)]
         for day, each in enumerate((2, 3, 2, 3, 12, 2))
     ]
-    assert [sum(each) for each in marked] == [0, 0, 0, 0, 12 - FEWEST_OF_ALL, 0]
-    assert not any(marked[4][:FEWEST_OF_ALL])
+    assert [sum(each) for each in marked] == [0, 0, 0, 0, 12 - OF_ALL.fewest, 0]
+    assert not any(marked[4][: OF_ALL.fewest])
+
+
+def test_the_first_days_of_a_bulk_do_not_excuse_the_others() -> None:
+    closings = BulkClosings()
+    marked = [
+        sum(closings.in_bulk(f"owner-{number}", "won", (20_000 + day) * DAY) for number in range(each))
+        for day, each in enumerate([3] * 40 + [12] * 4 + [3])
+    ]
+    assert marked[:40] == [0] * 40
+    assert min(marked[40:44]) >= 4
+    assert marked[44] == 0
 
 
 def test_a_busy_owner_is_soon_taken_for_one() -> None:
@@ -150,7 +163,7 @@ def test_a_busy_owner_is_soon_taken_for_one() -> None:
     marked = [
         sum(closings.in_bulk("anna", "won", (20_000 + day) * DAY + i) for i in range(12)) for day in range(30)
     ]
-    assert marked[0] == 12 - FEWEST
+    assert marked[0] == 12 - OF_ONE.fewest
     assert marked[10:] == [0] * 20
 
 
