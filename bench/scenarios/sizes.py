@@ -39,7 +39,7 @@ _BY_NAME = {
     "plg-silent-drift": Size(accounts=16000, days=500),
     "plg-slower-not-fewer": Size(accounts=16000, days=500),
     "slg-wide-pipeline": Size(accounts=4000, days=800),
-    "plg-the-curious": Size(accounts=6000, days=600, activity=0.03, support=0.25),
+    "plg-the-curious": Size(accounts=6000, days=600, activity=0.08, support=0.25),
     "slg-one-rep-hedges": Size(accounts=4000, days=500),
     "data-help-desk-dies": Size(accounts=2000, days=400, support=1.0),
     "data-tickets-sent-twice": Size(accounts=2000, days=400, support=1.0),
