@@ -1,4 +1,4 @@
-"""How large a company each scenario is given: enough for the signal's baseline, and a run under ten seconds on a slow core.
+"""How large a company each scenario is given: enough for the signal's baseline, and a run that takes less than a minute.
 
 ``support`` and ``activity`` are turned down where neither tickets nor use are judged, since they are most of the events.
 """
