@@ -23,8 +23,9 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Point, Verdict
+from detectors.signals.contract import ALL, BASELINE_RETAKEN, AccountFacts, AccountOutput, Point, Verdict
 from detectors.signals.evidence import weigh_in
+from detectors.signals.measures import refuse_what_cannot_be
 from detectors.signals.plg_conversion_gap_judgement import (
     accounts_of,
     composition,
@@ -39,14 +40,13 @@ from detectors.signals.plg_conversion_gap_judgement import (
 from detectors.signals.plg_conversion_gap_measures import (
     ACTIVATED,
     ACTIVATION_SEEN,
-    BASELINE_RETAKEN,
     CONVERSION_SEEN,
     FOLLOWED,
+    MEASURES,
     PAID,
     SALES_LED,
     SIGN_UP_SEEN,
     SIGNAL,
-    problem_with,
 )
 from detectors.signals.plg_conversion_gap_since import paid_now
 from detectors.signals.plg_conversion_gap_state import GapState, Segment, Watching
@@ -55,7 +55,6 @@ from detectors.signals.share_monitor import Promise
 from detectors.signals.weeks import week_start
 from schemas.alerts import DriftAlert, Notice
 from schemas.duration import DAY
-from schemas.errors import EventRefused
 from schemas.events import Envelope
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
@@ -238,9 +237,7 @@ class ConversionGap:
 
     def step(self, state: GapState, observation: Observation) -> Sequence[DriftAlert | Notice]:
         """Raises EventRefused, with ``state`` as it was, for an observation that this signal can't have made."""
-        problem = problem_with(observation, state.segments)
-        if problem is not None:
-            raise EventRefused(problem)
+        refuse_what_cannot_be(SIGNAL, MEASURES, state.segments, observation)
         measure, at, began = observation.measure, observation.at, observation.began
         if measure in (CONVERSION_SEEN, ACTIVATION_SEEN):
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)

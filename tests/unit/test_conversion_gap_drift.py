@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from detectors.signals.contract import ALL, Verdict
 from detectors.signals.plg_conversion_gap import ConversionGap
-from detectors.signals.plg_conversion_gap_measures import BASELINE_RETAKEN
 from detectors.signals.plg_conversion_gap_state import GapState
 from schemas.alerts import DriftAlert, Notice, encode_alert
 from schemas.duration import DAY
 from schemas.errors import EventRefused
 from schemas.observations import Observation
 from tests.unit.conversion_gap_world import START, Rate, company, drift_alerts, notices, observe, run
+from tests.unit.judging import retaken
 
 SOURCES = ("referral", "content", "direct")
 SIZE = {"referral": 20.0, "content": 25.0, "direct": 15.0}
@@ -266,8 +266,8 @@ def test_a_person_can_take_the_baseline_anew() -> None:
     half = next(i for i, o in enumerate(observations) if o.at > START + 350 * DAY)
     state, first = run(signal, observations[:half])
     assert [alert.state for alert in drift_alerts(first)] == ["drifting"]
-    retaken = _retaken(observations[half].at, "content")
-    (closed,) = signal.step(state, retaken)
+    decided = retaken(ConversionGap, observations[half].at, "content")
+    (closed,) = signal.step(state, decided)
     assert isinstance(closed, DriftAlert)
     assert (closed.state, closed.segment) == ("resolved", "content")
     assert "by a person's decision" in closed.what
@@ -282,21 +282,9 @@ def test_a_person_can_take_the_baseline_anew() -> None:
 def test_a_segment_that_does_not_exist_has_no_baseline_to_take_anew() -> None:
     signal = ConversionGap()
     with pytest.raises(EventRefused) as refused:
-        signal.step(signal.new_state(), _retaken(START, "nobody"))
+        signal.step(signal.new_state(), retaken(ConversionGap, START, "nobody"))
     assert refused.value.problem.where == "$.segments.segment"
     assert refused.value.problem.remedy
-
-
-def _retaken(at: float, segment: str) -> Observation:
-    return Observation(
-        signal=ConversionGap.name,
-        measure=BASELINE_RETAKEN,
-        at=at,
-        began=at,
-        value=1,
-        account="operator",
-        segments={"segment": segment},
-    )
 
 
 def test_growth_does_not_loosen_the_promise() -> None:
