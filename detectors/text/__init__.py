@@ -26,7 +26,7 @@ Tickets, drift half (one classifier for the signal, its state inside the signal'
 
     from detectors.text import TicketClassifier
 
-    classifier = TicketClassifier()                # cheap; river is imported at the first classify or learn
+    classifier = TicketClassifier()
     texts = classifier.new_state()
     classifier.learn(texts, tokens, kind)          # a ticket that arrived labelled; raises ValueError for bad tokens
     guess = classifier.classify(texts, tokens)     # Guess(kind: TicketKind | None, confidence); None: it abstains

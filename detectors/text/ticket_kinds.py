@@ -1,4 +1,4 @@
-"""Which kind of question a ticket asks, by its words: river's multinomial naive Bayes, which learns as tickets come.
+"""Which kind of question a ticket asks, by its words: naive Bayes, which learns as tickets come.
 
 Rules:
 1. It starts from the seeds that ship (seed_tickets.tsv) and adds what arrives labelled. The state is what was learned
@@ -9,23 +9,21 @@ Rules:
 4. What was learned is bounded: when a kind has MOST_LEARNED words, its counts are halved, and the rarest go. So it follows
    a product that changes, and no kind outweighs the others for being common (J. D. Rennie et al., ICML 2003).
 5. Counts are whole quarters, so that sums are exact: the same tickets in the same order give the same state, byte for byte.
-6. River is imported at the first use, not before: it takes seconds.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 import struct
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from msgspec import Struct
 
 from detectors.sequential.stored_state import decode, encode
+from detectors.text.naive_bayes import NaiveBayes
 from detectors.text.ticket_words import BUCKETS, MAX_TOKENS, ticket_tokens
 from schemas.icp_checks import TicketKind
 
@@ -58,7 +56,7 @@ class TicketTexts:
 
     def __init__(self, learned: dict[TicketKind, dict[int, int]] | None = None) -> None:
         self.learned: dict[TicketKind, dict[int, int]] = learned or {kind: {} for kind in KINDS}
-        self._model: Any = None
+        self._model: NaiveBayes | None = None
         self._encoded: bytes | None = None
 
 
@@ -93,7 +91,7 @@ class TicketClassifier:
             state.learned[kind] = {token: count // 2 for token, count in counts.items() if count > 1}
             state._model = None
         elif state._model is not None:
-            _add(state._model, kind, dict.fromkeys(tokens, 1.0))
+            state._model.learn(KINDS.index(kind), dict.fromkeys(tokens, 1.0))
 
     def classify(self, state: TicketTexts, tokens: Sequence[int]) -> Guess:
         """Raises ValueError for tokens that ticket_tokens can't have made."""
@@ -102,11 +100,11 @@ class TicketClassifier:
             return Guess(None, 1 / len(KINDS))
         if state._model is None:
             state._model = _model(self._seeds, state.learned)
-        likelihoods = state._model.joint_log_likelihood(dict.fromkeys(sorted(tokens), 1))
-        best = max(KINDS, key=lambda kind: float(likelihoods[kind]))
+        likelihoods = state._model.log_likelihoods(sorted(tokens))
+        highest = max(likelihoods)
+        best = KINDS[likelihoods.index(highest)]
         heat = max(1.0, len(tokens) / _TYPICAL_WORDS)
-        total = sum(math.exp((likelihoods[kind] - likelihoods[best]) / heat) for kind in KINDS)
-        confidence = 1 / total
+        confidence = 1 / sum(math.exp((each - highest) / heat) for each in likelihoods)
         return Guess(best if confidence >= CONFIDENT else None, confidence, best)
 
     def encode_state(self, state: TicketTexts) -> bytes:
@@ -157,20 +155,14 @@ def _numbers(raw: bytes) -> tuple[int, ...]:
 
 def _model(
     seeds: Iterable[tuple[TicketKind, Sequence[int]]], learned: dict[TicketKind, dict[int, int]]
-) -> Any:
-    """River's classifier with the seeds and what was learned."""
-    model = importlib.import_module("river.naive_bayes").MultinomialNB(alpha=_ALPHA)
+) -> NaiveBayes:
+    """With the seeds and what was learned."""
+    model = NaiveBayes(len(KINDS), _ALPHA)
     for kind, tokens in seeds:
-        _add(model, kind, dict.fromkeys(tokens, 1.0))
-    for kind in KINDS:
-        if learned[kind]:
-            _add(model, kind, {token: count / _ONE for token, count in learned[kind].items()})
+        model.learn(KINDS.index(kind), dict.fromkeys(tokens, 1.0))
+    for number, kind in enumerate(KINDS):
+        model.learn(number, {token: count / _ONE for token, count in learned[kind].items()})
     return model
-
-
-def _add(model: Any, kind: TicketKind, counts: dict[int, float]) -> None:
-    model.learn_one(counts, kind)
-    model.class_counts = Counter(dict.fromkeys(KINDS, 1))  # rule 2
 
 
 @lru_cache(maxsize=1)
