@@ -10,6 +10,7 @@ from typing import Any
 from detectors.account_state import AccountState, drop_timer, memory_of, present, set_timer
 from detectors.compiled_icp import CompiledICP
 from detectors.effects import Effects
+from detectors.health.tally import Tally, is_news
 from detectors.signals.contract import Signal
 from schemas.icp import ICP
 from schemas.observations import Observation
@@ -20,59 +21,72 @@ SIGNAL_TIMER = "signal"
 InForce = Callable[[float], CompiledICP]
 
 
-class Facts:
-    """What costs something is found when it is asked for. ``in_force``: the ICP version at a time. One is made for each
-    signal, and lent out for one account after the other: most events are none of a signal's business."""
+class Lent:
+    """The account whose turn it is, for all Facts and Outputs of a stage: most events are none of a signal's business, so that
+    handing it to each of them would cost more than what they do. ``tally``: that of the partition."""
 
-    __slots__ = ("_in_force", "_signal", "_state", "account")
+    __slots__ = ("account", "effects", "state", "tally")
 
     account: str
-    _state: AccountState
+    state: AccountState
+    effects: Effects
 
-    def __init__(self, signal: Signal, in_force: InForce) -> None:
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def to(self, account: str, state: AccountState, effects: Effects) -> None:
+        self.account, self.state, self.effects = account, state, effects
+
+
+class Facts:
+    """What costs something is found when it is asked for. ``in_force``: the ICP version at a time."""
+
+    __slots__ = ("_in_force", "_lent", "_signal")
+
+    def __init__(self, signal: Signal, in_force: InForce, lent: Lent) -> None:
         self._signal = signal
         self._in_force = in_force
+        self._lent = lent
 
-    def of(self, account: str, state: AccountState) -> Facts:
-        self.account = account
-        self._state = state
-        return self
+    @property
+    def account(self) -> str:
+        return self._lent.account
 
     @property
     def milestones(self) -> Mapping[str, float]:
-        return self._state.milestones
+        return self._lent.state.milestones
 
     @property
     def source(self) -> str:
         """The acquisition source as it stands, fixed or not."""
-        state = self._state
+        state = self._lent.state
         if state.source:
             return state.source
         return self._in_force(state.now).acquisition.of_account(present(state), state.first_visit)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        return present(self._state)
+        return present(self._lent.state)
 
     @property
     def now(self) -> float:
-        return self._state.now
+        return self._lent.state.now
 
     @property
     def used(self) -> int:
-        return self._state.used
+        return self._lent.state.used
 
     @property
     def memory(self) -> Any:
         if self._signal.memory is None:
             raise TypeError(f"{self._signal.name} has no memory")
-        return memory_of(self._state, self._signal.name, self._signal.memory)
+        return memory_of(self._lent.state, self._signal.name, self._signal.memory)
 
     def icp(self, at: float) -> ICP:
         return self._in_force(at).written
 
     def fits(self, at: float) -> Mapping[str, float | None]:
-        attributes = present(self._state)
+        attributes = present(self._lent.state)
         found: dict[str, float | None] = {}
         for variant in self._in_force(at).variants:
             fit = variant.fit.judge(attributes)
@@ -80,7 +94,7 @@ class Facts:
         return found
 
     def tenure_s(self, at: float) -> float | None:
-        state = self._state
+        state = self._lent.state
         began = state.milestones.get("signed_up")
         if began is None:
             since = state.attributes.get("customer_since")
@@ -91,20 +105,11 @@ class Facts:
 class Output:
     """Observations go out, timers into the account's state."""
 
-    __slots__ = ("_account", "_effects", "_signal", "_state")
+    __slots__ = ("_lent", "_signal")
 
-    _account: str
-    _state: AccountState
-    _effects: Effects
-
-    def __init__(self, signal: str) -> None:
+    def __init__(self, signal: str, lent: Lent) -> None:
         self._signal = signal
-
-    def of(self, account: str, state: AccountState, effects: Effects) -> Output:
-        self._account = account
-        self._state = state
-        self._effects = effects
-        return self
+        self._lent = lent
 
     def observe(
         self,
@@ -119,16 +124,17 @@ class Output:
         phrases: Sequence[str] = (),
         tokens: Sequence[int] = (),
     ) -> None:
-        self._effects.positions.append(self._effects.position)
-        self._effects.observations.append(
+        effects = self._lent.effects
+        effects.positions.append(effects.position)
+        effects.observations.append(
             Observation(
                 signal=self._signal,
                 measure=measure,
                 at=at,
                 began=began,
                 value=value,
-                account=self._account,
-                known=self._effects.time,
+                account=self._lent.account,
+                known=effects.time,
                 segments=dict(segments),
                 stratum=stratum,
                 exposure=exposure,
@@ -137,11 +143,15 @@ class Output:
             )
         )
 
+    def recorded(self, measure: str, at: float) -> None:
+        if is_news(self._lent.tally, self._signal, measure, at, self._lent.effects.time):
+            self.observe(measure, at=at, began=at, value=1.0, segments={})
+
     def set_timer(self, name: str, due: float) -> None:
-        set_timer(self._state, f"{SIGNAL_TIMER}:{self._signal}:{name}", due, self._effects)
+        set_timer(self._lent.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", due, self._lent.effects)
 
     def drop_timer(self, name: str) -> None:
-        drop_timer(self._state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self._effects)
+        drop_timer(self._lent.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self._lent.effects)
 
 
 @lru_cache(4096)

@@ -20,8 +20,7 @@ from detectors.triggers import Cell
 from schemas.errors import StateRefused
 from schemas.events import MAX_ATTRIBUTES
 
-STATE_VERSION = 3
-"""2: memories of the drift signals; 3: ``used``. States of older versions are read, and written as this one."""
+STATE_VERSION = 4
 MAX_SEEN = 512
 NEVER = -1.0
 _DIGEST = 8
@@ -82,7 +81,6 @@ _decoder = msgspec.msgpack.Decoder(AccountState)
 _version_decoder = msgspec.msgpack.Decoder(list[Any])
 _HEAD = _encoder.encode(AccountState())[:2]
 """an array of so many, and the version as its first element"""
-_OLDER_HEADS = (b"\x9d\x02", b"\x9c\x01")
 
 
 def encode_state(state: AccountState) -> bytes:
@@ -96,14 +94,10 @@ def decode_state(raw: bytes) -> AccountState:
     try:
         if raw[:2] == _HEAD:
             return _decoder.decode(raw)
-        if raw[:2] in _OLDER_HEADS:  # all that it has not is empty
-            state = _decoder.decode(raw)
-            state.version = STATE_VERSION
-            return state
         version, *_ = _version_decoder.decode(raw)
     except ValueError:  # msgspec's errors are ValueErrors; so is a list without a first element
         version = STATE_VERSION
-    if version in (1, 2, STATE_VERSION):
+    if version == STATE_VERSION:
         raise StateRefused(
             "a stored account state is damaged: it can't be read",
             remedy="restore the data directory from a backup, or start from an empty one and replay",

@@ -17,7 +17,7 @@ from typing import Any
 from detectors.account_alerts import activation_missed, blocker_ended
 from detectors.account_listings import listings
 from detectors.account_looks import Moved, look, may_matter, plan_look, standing_of
-from detectors.account_signals import Facts, Output
+from detectors.account_signals import Facts, Lent, Output
 from detectors.account_state import (
     AccountState,
     VariantState,
@@ -61,8 +61,7 @@ class AccountStage:
     """``icps``: the versions of the ICP file; the earliest also holds for what came before it."""
 
     name = "accounts"
-    tally_key = TALLY_KEY
-    beside_key = ""
+    tally_key = beside_key = TALLY_KEY
 
     def __init__(self, icps: Sequence[ICP], signals: Sequence[Signal], late_after_s: float) -> None:
         if not icps:
@@ -73,13 +72,17 @@ class AccountStage:
         self._only = self._icps[0] if len(self._icps) == 1 else None
         self._starts = [icp.effective_from for icp in self._icps]
         self._signals = {signal.name: signal for signal in signals}
-        self._lent = {signal.name: (Facts(signal, self.in_force), Output(signal.name)) for signal in signals}
+        self._lent = Lent()
+        self._views = {
+            signal.name: (Facts(signal, self.in_force, self._lent), Output(signal.name, self._lent))
+            for signal in signals
+        }
         self._looked = looked_at([needs_of(signal, icps) for signal in signals])
         self._hearers: dict[type[Envelope], list[tuple[Hear, Facts, Output]]] = {}
         """event class -> the signals that want to see its events"""
         for signal in signals:
             for event_class in signal.hears:
-                hearer = (signal.on_event, *self._lent[signal.name])
+                hearer = (signal.on_event, *self._views[signal.name])
                 self._hearers.setdefault(event_class, []).append(hearer)
 
     def in_force(self, at: float) -> CompiledICP:
@@ -104,8 +107,8 @@ class AccountStage:
     def tally(self, state: Tally, heard: Heard) -> None:
         count(state, heard, self._looked)
 
-    def hold(self, state: Any) -> None:
-        """No account looks at another's state."""
+    def hold(self, state: Tally) -> None:
+        self._lent.tally = state
 
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before. Raises EventRefused, and leaves
@@ -169,8 +172,12 @@ class AccountStage:
     def _tell_signals(
         self, account: str, state: AccountState, event: Envelope, at: float, effects: Effects
     ) -> None:
-        for hear, facts, output in self._hearers.get(type(event), ()):
-            hear(facts.of(account, state), event, at, output.of(account, state, effects))
+        hearers = self._hearers.get(type(event))
+        if hearers is None:
+            return
+        self._lent.to(account, state, effects)
+        for hear, facts, output in hearers:
+            hear(facts, event, at, output)
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit
@@ -283,10 +290,11 @@ class AccountStage:
                     name = _goal_timer(goal)
                     if before is None or name in state.timers:  # else it was said already
                         set_timer(state, name, at + goal.within, effects)
+        self._lent.to(account, state, effects)
         for signal in self._signals.values():
             if milestone in signal.listens:
-                facts, output = self._lent[signal.name]
-                signal.on_milestone(facts.of(account, state), milestone, output.of(account, state, effects))
+                facts, output = self._views[signal.name]
+                signal.on_milestone(facts, milestone, output)
 
     def _block(
         self, state: AccountState, variant: CompiledVariant, blocker: Blocker, at: float, effects: Effects
@@ -377,8 +385,9 @@ class AccountStage:
         signal_name, _, name = rest.partition(":")
         signal = self._signals.get(signal_name)
         if signal is not None:
-            facts, output = self._lent[signal_name]
-            signal.on_timer(facts.of(account, state), name, due, output.of(account, state, effects))
+            self._lent.to(account, state, effects)
+            facts, output = self._views[signal_name]
+            signal.on_timer(facts, name, due, output)
 
 
 _TIMERS = {

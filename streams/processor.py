@@ -123,7 +123,7 @@ class Processor:
         """Fires the timers due by ``until`` (Unix seconds), as the clock does when no event comes."""
         while True:
             run = BatchRun(self._owned)
-            run.load((), until)
+            self._load(run, (), until)
             try:
                 run.fire(until)
             except TimerFailed as failure:
@@ -160,10 +160,7 @@ class Processor:
         watermark = run.watermark
         decoded, until = self._decode_all(run, bodies, place, first, failed)
         stage = self._owned.stage
-        aside = [key for key in (stage.tally_key, stage.beside_key) if key]
-        run.load([*aside, *(entry[1] for entry in decoded if entry[1])], until)
-        if stage.beside_key:
-            run.hold_beside()
+        self._load(run, [entry[1] for entry in decoded if entry[1]], until)
         if stage.tally_key and decoded:
             run.begin_tally(max(watermark, decoded[0][2]))
         step = stage.step
@@ -217,6 +214,12 @@ class Processor:
                     run.fire(watermark)
         run.watermark = watermark
         run.count()
+
+    def _load(self, run: BatchRun, keys: Sequence[str], until: float) -> None:
+        stage = self._owned.stage
+        run.load([*(key for key in (stage.tally_key, stage.beside_key) if key), *keys], until)
+        if stage.beside_key:
+            run.hold_beside()
 
     def _decode_all(
         self, run: BatchRun, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]

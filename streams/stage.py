@@ -65,5 +65,6 @@ class Stage(Protocol):
         ...
 
     def hold(self, state: Any) -> None:
-        """Gives the state of ``beside_key``, as it is, for the steps that follow. It changes by its own steps only."""
+        """Gives the state of ``beside_key``, as it is, for the steps that follow. It changes by its own steps only, or, where it is
+        that of ``tally_key``, by all of them: it is written whenever something was counted."""
         ...

@@ -7,6 +7,9 @@ Rules:
 3. The hour is told by a timer, before all that is due later: where batches begin and end changes nothing.
 4. At most MAX_SOURCES sources an hour; the rest of a type count together, under OTHERS.
 5. After QUIET_HOURS hours with nothing to tell, nothing is told until something comes: a gap of years is not told by hours.
+
+The tally also remembers since when the events that a signal counts have been recorded, as far as it was told: that is asked at
+each of them, and news only where an older one comes. It is told again after RETOLD_AFTER, for who had to begin anew.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from msgspec import Struct, field
 
 from detectors.effects import Effects
 from detectors.health.fields import BUCKETS, Looked, bucket, sketch_bit
-from schemas.duration import HOUR
+from schemas.duration import DAY, HOUR
 from schemas.errors import StateRefused
 from schemas.events import Envelope
 from schemas.observations import Observation
@@ -36,6 +39,7 @@ BEHIND_S = 3 * HOUR
 MAX_SOURCES = 500
 OTHERS = "(others)"
 QUIET_HOURS = 14 * 24
+RETOLD_AFTER = 7 * DAY
 ARRIVED, REPEATED, LATE, BEHIND = range(4)
 _VERSION = 1
 _TIMER = "hour"
@@ -68,6 +72,13 @@ class Counted(Struct, array_like=True):
     named: int = 0
 
 
+class Recorded(Struct, array_like=True):
+    """Unix seconds: since when something has been recorded, and when that was told."""
+
+    since: float
+    told: float
+
+
 class Tally(Struct, array_like=True):
     version: int = _VERSION
     timers: dict[str, float] = {}
@@ -76,6 +87,8 @@ class Tally(Struct, array_like=True):
     known: int = 0
     """sources in ``sources``"""
     quiet: int = 0
+    recorded: dict[str, dict[str, Recorded]] = {}
+    """signal -> measure -> since when"""
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -139,6 +152,21 @@ def tell(tally: Tally, due: float, effects: Effects) -> None:
             _observe(effects, HOUR_MEASURE, due, {"type": event_type, "source": source}, _counts(counted))
     tally.sources = {}
     tally.known = 0
+
+
+def is_news(tally: Tally, signal: str, measure: str, at: float, now: float) -> bool:
+    """Whether it is to be told that something was recorded at ``at``; if so it counts as told (both Unix seconds)."""
+    measures = tally.recorded.get(signal)
+    if measures is None:
+        measures = tally.recorded[signal] = {}
+    recorded = measures.get(measure)
+    if recorded is None:
+        measures[measure] = Recorded(at, now)
+        return True
+    if at >= recorded.since and now - recorded.told < RETOLD_AFTER:
+        return False
+    recorded.since, recorded.told = min(recorded.since, at), now
+    return True
 
 
 def _of(tally: Tally, event_class: type[Envelope], source: str) -> Counted:

@@ -118,7 +118,7 @@ class ChurnCohorts(SegmentedSignal):
     def on_milestone(self, facts: AccountFacts, milestone: str, output: AccountOutput) -> None:
         at = facts.milestones[milestone]
         if milestone == "churned":
-            output.observe(CHURN_SEEN, at=at, began=at, value=1.0, segments={"source": facts.source})
+            output.recorded(CHURN_SEEN, at)
         elif facts.memory.acquired < 0:
             self._acquire(facts, at, output)
 

@@ -117,7 +117,7 @@ class RoadmapOnboarding(SegmentedSignal):
     def on_milestone(self, facts: AccountFacts, milestone: str, output: AccountOutput) -> None:
         at = facts.milestones[milestone]
         if milestone == "onboarded":
-            output.observe(SEEN, at=at, began=at, value=1.0, segments={})
+            output.recorded(SEEN, at)
         else:
             output.set_timer(ONBOARDING, at + self._horizon_s)
 

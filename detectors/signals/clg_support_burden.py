@@ -79,7 +79,6 @@ class Memory(Struct, array_like=True):
     """``acquired``: Unix seconds, below 0 for no customer. ``weight``: seats (or use) in the newest census, below 0 where the
     account was not in it. ``asked``: bursts of tickets ever; both ``marks``: elite.py."""
 
-    seen: bool = False
     known: dict[int, float] = {}
     burst: Burst = field(default_factory=Burst)
     first: First = field(default_factory=First)
@@ -183,9 +182,7 @@ class SupportBurden(SegmentedSignal):
                     self._acquire(facts, cast(Memory, facts.memory), since, output)
             return
         memory = cast(Memory, facts.memory)
-        if not memory.seen:
-            memory.seen = True
-            output.observe(SEEN, at=at, began=at, value=1.0, segments={})
+        output.recorded(SEEN, at)
         heard = hear(memory.known, event.data.ticket_id, at)
         if heard == "too_many_tickets":
             output.observe(heard, at=at, began=at, value=1.0, segments={})

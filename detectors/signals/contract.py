@@ -115,6 +115,11 @@ class AccountOutput(Protocol):
         """See schemas/observations.py for what each of them means."""
         ...
 
+    def recorded(self, measure: str, at: float) -> None:
+        """Something that ``measure`` stands for was recorded at ``at`` (Unix seconds). Told (as an observation at ``at``) where
+        no account of the partition had one as old, and once a week: so that the drift half knows since when there are any."""
+        ...
+
     def set_timer(self, name: str, due: float) -> None: ...
 
     def drop_timer(self, name: str) -> None:

@@ -67,7 +67,6 @@ class Deal(Struct, array_like=True):
 class Deals(Struct, array_like=True):
     """What is remembered of one account."""
 
-    seen: bool = False
     known: list[Deal] = []
 
 
@@ -115,9 +114,7 @@ class OpportunitySignal(SegmentedSignal):
 
     def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
         change, memory = event.data, facts.memory
-        if not memory.seen:
-            memory.seen = True
-            output.observe(SEEN, at=at, began=at, value=1.0, segments={})
+        output.recorded(SEEN, at)
         mark = mark_of(change.opportunity_id)
         deal = next((each for each in memory.known if each.mark == mark), None)
         if deal is None:

@@ -154,9 +154,7 @@ class TicketComprehension(SegmentedSignal):
             _tell_launched(event.data.features, at, output)
             return
         ticket, memory = event.data, cast(Memory, facts.memory)
-        if not memory.seen:
-            memory.seen = True
-            output.observe(SEEN, at=at, began=at, value=1.0, segments={})
+        output.recorded(SEEN, at)
         heard = hear(memory.known, ticket.ticket_id, at)
         if heard == "too_many_tickets":
             output.observe(heard, at=at, began=at, value=1.0, segments={"source": facts.source})

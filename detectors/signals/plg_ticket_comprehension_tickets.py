@@ -31,7 +31,6 @@ class First(Struct, array_like=True):
 class Memory(Struct, array_like=True):
     """``known``: digest of a ticket's id -> when it was heard of last, Unix seconds."""
 
-    seen: bool = False
     known: dict[int, float] = {}
     burst: Burst = field(default_factory=Burst)
     first: First = field(default_factory=First)

@@ -70,7 +70,6 @@ class HedgedOpening(Opening, array_like=True):
 
 
 class Memory(Struct, array_like=True):
-    seen: bool = False
     known: list[Known] = []
     waiting: list[HedgedOpening] = []
 
@@ -154,9 +153,7 @@ class HedgedLanguage(SegmentedSignal):
 
     def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
         change, memory = event.data, facts.memory
-        if not memory.seen:
-            memory.seen = True
-            output.observe(SEEN, at=at, began=at, value=1.0, segments={})
+        output.recorded(SEEN, at)
         opening = take_in(
             memory.known,
             memory.waiting,

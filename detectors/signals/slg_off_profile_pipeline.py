@@ -51,7 +51,6 @@ _SECOND = 1.0
 
 
 class Memory(Struct, array_like=True):
-    seen: bool = False
     known: list[Known] = []
     waiting: list[Opening] = []
 
@@ -140,9 +139,7 @@ class OffProfilePipeline(SegmentedSignal):
 
     def on_event(self, facts: AccountFacts, event: Any, at: float, output: AccountOutput) -> None:
         change, memory = event.data, facts.memory
-        if not memory.seen:
-            memory.seen = True
-            output.observe(SEEN, at=at, began=at, value=1.0, segments={})
+        output.recorded(SEEN, at)
         opening = take_in(
             memory.known,
             memory.waiting,

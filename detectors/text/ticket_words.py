@@ -29,6 +29,8 @@ MAX_EVIDENCE = 3
 _READ_CHARS = 4000
 _MAX_WORD = 30
 _WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_LEFT_OUT = re.compile(r"[@\d]|://|www\.")
+"""A chunk between spaces that holds one of these is left out."""
 
 _ASKING = (
     "what is, what's, what are, what does, what do, what am i, what can, what happens, mean, means, meaning, stand for,"
@@ -71,12 +73,9 @@ def kind_by_category(category: str | None, tickets: Mapping[TicketKind, Iterable
 
 def _words(subject: str, body: str | None) -> Iterable[str]:
     text = normalize("NFC", f"{subject}\n{body or ''}"[:_READ_CHARS]).casefold().replace("’", "'")
-    for chunk in text.split():
-        if "@" in chunk or "://" in chunk or "www." in chunk or any(map(str.isdigit, chunk)):
-            continue
-        for word in cast(list[str], _WORDS.findall(chunk)):
-            if len(word) <= _MAX_WORD:
-                yield word
+    if _LEFT_OUT.search(text):
+        text = " ".join(chunk for chunk in text.split() if not _LEFT_OUT.search(chunk))
+    return (word for word in cast(list[str], _WORDS.findall(text)) if len(word) <= _MAX_WORD)
 
 
 @lru_cache(maxsize=1)

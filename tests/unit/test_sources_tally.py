@@ -14,7 +14,7 @@ from detectors.accounts import NOT_ACCOUNTS, AccountStage
 from detectors.catalogue import signals
 from detectors.health.fields import looked_at, sketch_bit
 from detectors.health.needs import needs_of
-from detectors.health.tally import MAX_SOURCES, OTHERS, QUIET_HOURS, SIGNAL, TALLY_KEY
+from detectors.health.tally import MAX_SOURCES, OTHERS, QUIET_HOURS, RETOLD_AFTER, SIGNAL, TALLY_KEY
 from schemas.duration import DAY, HOUR
 from schemas.event_reader import EventReader
 from schemas.events import EVENT_CLASSES
@@ -71,6 +71,11 @@ def stage() -> AccountStage:
 
 def heard(lines: list[bytes], cuts: list[int], until: float | None = None) -> list[Observation]:
     """What data.health is told, batch by batch, each batch by a new owner."""
+    return [each for each in observed(lines, cuts, until) if each.signal == SIGNAL]
+
+
+def observed(lines: list[bytes], cuts: list[int], until: float | None = None) -> list[Observation]:
+    """What all signals are told."""
     store = MemoryStore()
     made: Processor | None = None
     edges = [0, *sorted(cuts), len(lines)]
@@ -81,8 +86,7 @@ def heard(lines: list[bytes], cuts: list[int], until: float | None = None) -> li
         made.process("events", list(enumerate(lines))[first:last])
     if until is not None and made is not None:
         made.fire_timers(until)
-    found = [decode_observation(raw) for raw in store.observations]
-    return [each for each in found if each.signal == SIGNAL]
+    return [decode_observation(raw) for raw in store.observations]
 
 
 events = st.lists(
@@ -106,7 +110,7 @@ events = st.lists(
 @given(lines=events, cuts=st.lists(st.integers(0, 30), max_size=5))
 def test_batches_and_owners_change_nothing(lines: list[bytes], cuts: list[int]) -> None:
     within = [cut for cut in cuts if cut <= len(lines)]
-    assert heard(lines, within, BEGIN + DAY) == heard(lines, [], BEGIN + DAY)
+    assert observed(lines, within, BEGIN + DAY) == observed(lines, [], BEGIN + DAY)
 
 
 @settings(max_examples=25)
@@ -152,6 +156,23 @@ def test_nothing_private_is_told() -> None:
     assert told.account == ""
     assert b"anna" not in text
     assert b"secret" not in text
+
+
+def test_since_when_tickets_are_recorded_is_told_where_it_is_news() -> None:
+    times = [
+        BEGIN + HOUR,
+        BEGIN + 2 * HOUR,
+        BEGIN,  # older than the first, and told at BEGIN + 2 * HOUR
+        BEGIN + RETOLD_AFTER + HOUR,
+        BEGIN + RETOLD_AFTER + 2 * HOUR,
+        BEGIN + RETOLD_AFTER + 3 * HOUR,
+    ]
+    lines = [ticket(number, at, account=f"a{number}") for number, at in enumerate(times)]
+
+    told = [each.at for each in observed(lines, [2, 5]) if each.measure == "ticket_seen"]
+
+    # Two signals count tickets, and each wants to know.
+    assert told == [time for place in (0, 2, 4) for time in (times[place],) * 2]
 
 
 def test_sources_are_bounded() -> None:
