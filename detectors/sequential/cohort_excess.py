@@ -1,13 +1,14 @@
-"""The cohort excess detector: finds that whoever was acquired since some week leaves more often than tenure explains.
+"""The cohort excess detector: finds that events come more (or less) often to whatever began since some week than age explains.
 
-Events and the number of events that the baseline wants are summed by the week of acquisition. A change is looked for among
-the *starts* of cohorts. One bad stretch of acquisition is no change: the worst SET_APART adjacent weeks never count.
+Events and the number of events that the baseline wants are summed by the week in which what they come to began: a customer
+was acquired, a deal created. A change is looked for among the *starts* of cohorts, so what is older dilutes nothing. One bad
+stretch may be forgiven: the worst ``set_apart`` adjacent weeks then never count.
 
 Rules:
-1. The null is that every cohort, but those of one stretch of SET_APART weeks, has at most ``high`` times the events that
-   are expected of it.
+1. The null is that every cohort, but those of one stretch of ``set_apart`` weeks, has at most ``high`` times (for a fall: at
+   least ``low`` times) the events that are expected of it.
 2. Exposure must be known before its events: ``expected`` may not depend on what was observed in the same update.
-3. The promise is counted in days of acquisition: a week of cohorts is one more start that could be wrong.
+3. The promise is counted in days of cohorts: a week of them is one more start that could be wrong.
 4. At most MAX_WEEKS weeks are kept; what an older one tells is left out.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from msgspec import Struct
 from scipy.special import gammaincinv
@@ -25,7 +26,7 @@ from detectors.sequential.stored_state import decode, encode
 from schemas.duration import WEEK
 
 DEFAULT_STRENGTHS = ((1.5, 1.0), (2.0, 1.0), (3.0, 1.0))
-"""(hazard ratio against the bound, weight)"""
+"""(hazard ratio against the bound, weight); inverted for a fall"""
 SET_APART = 6
 """Weeks: as many as a stretch of 31 days can touch, and one more at its fading edge."""
 MAX_WEEKS = 156
@@ -33,9 +34,11 @@ WEEK_DAYS = 7.0
 LARGEST_LOG = 700.0
 STATE_VERSION = 1
 
+Side = Literal["fall", "rise"]
+
 
 class Acquired(Struct, frozen=True):
-    """Of those acquired at ``began`` (Unix seconds): ``observed`` events (a whole number) where ``expected`` (0 or more)
+    """Of what began at ``began`` (Unix seconds): ``observed`` events (a whole number) where ``expected`` (0 or more)
     were to be expected; not both 0. ``may_start``: whether a change may begin with them."""
 
     began: float
@@ -58,25 +61,29 @@ class ExcessState(Struct, array_like=True):
 
 
 class CohortExcess:
-    """Shiryaev-Roberts e-detector over the starts of cohorts, which forgives one bad stretch.
+    """Shiryaev-Roberts e-detector over the starts of cohorts, which can forgive one bad stretch.
 
-    For a hazard ratio rho, a cohort with O events where E are expected has ``l = O log rho - (rho - 1) high E``. For each
-    start s, ``T(s)`` is the sum of l over all cohorts since s, less the largest sum of SET_APART adjacent ones; the statistic
-    is the sum of ``exp T(s)`` over s, seven days each, averaged over rho. With one bad stretch, T(s) is at most the sum over
-    the other cohorts, whose exponential is an e-value; so the sum over starts has the promise below whatever the bad stretch
-    does.
+    For a hazard ratio rho against the bound b, a cohort with O events where E are expected has
+    ``l = O log rho - (rho - 1) b E``. For each start s, ``T(s)`` is the sum of l over all cohorts since s, less the largest
+    sum of ``set_apart`` adjacent ones; the statistic is the sum of ``exp T(s)`` over s, seven days each, averaged over rho.
+    With one bad stretch, T(s) is at most the sum over the other cohorts, whose exponential is an e-value; so the sum over
+    starts has the promise below whatever the bad stretch does.
 
-    Promise: while every cohort outside of one stretch of SET_APART weeks has a hazard ratio of at most ``high``, the average
-    number of *days* until the alarm is at least the threshold.
+    Promise: while every cohort outside of one stretch of ``set_apart`` weeks keeps its hazard ratio within the bound, the
+    average number of *days* until the alarm is at least the threshold.
 
     Parameters
     ----------
-    high
-        Bound of the null for observed / expected, positive.
+    low, high
+        Bounds of the null for observed / expected, positive: ``low`` counts for a fall, ``high`` for a rise.
+    direction
+        ``fall`` or ``rise``.
     strengths
-        (hazard ratio against the bound, weight) of each alternative, above 1.
+        (hazard ratio against the bound, weight) of each alternative, above 1; inverted for a fall.
     dispersion
         How many times more counts vary than a Poisson's, 1 or more: O and E count as 1/dispersion of events.
+    set_apart
+        Weeks of the stretch that is forgiven, 0 where none is.
 
     References
     ----------
@@ -89,31 +96,52 @@ class CohortExcess:
     def __init__(
         self,
         *,
+        low: float = 1.0,
         high: float = 1.0,
+        direction: Side = "rise",
         strengths: tuple[tuple[float, float], ...] = DEFAULT_STRENGTHS,
         dispersion: float = 1.0,
+        set_apart: int = SET_APART,
     ) -> None:
-        if not 0 < high < math.inf:
-            raise ValueError(f"the null needs a positive bound, not {high}")
+        if not 0 < low <= high < math.inf:
+            raise ValueError(f"the null needs bounds with 0 < low <= high, not {low} and {high}")
         if not strengths or not all(1 < ratio < math.inf and weight > 0 for ratio, weight in strengths):
             raise ValueError("every strength is a ratio above 1 with a positive weight")
         if not (math.isfinite(dispersion) and dispersion >= 1):
             raise ValueError("a dispersion is 1 or more")
-        self.high = high
+        if set_apart < 0:
+            raise ValueError("the stretch that is set apart has 0 weeks or more")
+        self.low, self.high = low, high
+        self._set_apart = set_apart
+        bound, power = (high, 1) if direction == "rise" else (low, -1)
         whole = sum(weight for _, weight in strengths)
         self._lines = tuple(
-            (weight / whole, math.log(ratio) / dispersion, (ratio - 1) * high / dispersion)
+            (weight / whole, power * math.log(ratio) / dispersion, (ratio**power - 1) * bound / dispersion)
             for ratio, weight in strengths
         )
 
     @classmethod
-    def from_baseline(cls, events: float, *, level: float = 0.9, dispersion: float = 1.0) -> Self:
-        """Against a hazard that was learned from so many events: Garwood's exact upper bound at the one-sided ``level``.
-        Raises ValueError where there were none."""
+    def from_baseline(
+        cls,
+        events: float,
+        *,
+        direction: Side = "rise",
+        level: float = 0.9,
+        dispersion: float = 1.0,
+        set_apart: int = SET_APART,
+    ) -> Self:
+        """Against a hazard that was learned from so many events: Garwood's exact bounds at the one-sided ``level``. Raises
+        ValueError where there were none."""
         if not 0 < events < math.inf:
             raise ValueError("a baseline needs events")
         counted = events / dispersion
-        return cls(high=float(gammaincinv(counted + 1, level)) / counted, dispersion=dispersion)
+        return cls(
+            low=float(gammaincinv(counted, 1 - level)) / counted,
+            high=float(gammaincinv(counted + 1, level)) / counted,
+            direction=direction,
+            dispersion=dispersion,
+            set_apart=set_apart,
+        )
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Self, Sequence[Acquired], Sequence[Acquired]]]:
@@ -125,7 +153,8 @@ class CohortExcess:
             *(Acquired(wrong, 1.0, 0.1) for wrong in (math.nan, math.inf, -math.inf)),
             Acquired(0.0, 0.0, 0.0),
         ]
-        return [(cls(high=1.1), quiet, impossible)]
+        fewer = cls(low=0.9, direction="fall", set_apart=0)
+        return [(cls(high=1.1), quiet, impossible), (fewer, quiet, impossible)]
 
     def new_state(self) -> ExcessState:
         return ExcessState([])
@@ -146,16 +175,16 @@ class CohortExcess:
     def statistic(self, state: ExcessState) -> float:
         total = 0.0
         for weight, by_event, by_exposure in self._lines:
-            for start, gain in starts(state.weeks, by_event, by_exposure):
+            for start, gain in starts(state.weeks, by_event, by_exposure, self._set_apart):
                 if start.may_start:
                     total += weight * WEEK_DAYS * math.exp(min(gain, LARGEST_LOG))
         return min(total, CEILING)
 
     def change(self, state: ExcessState) -> ChangeEstimate | None:
-        """The start of acquisition that maximises the likelihood; ``n`` weeks of cohorts since then, ``total`` events."""
+        """The start of cohorts that maximises the likelihood; ``n`` weeks of cohorts since then, ``total`` events."""
         best: tuple[float, int] | None = None
         for _, by_event, by_exposure in self._lines:
-            for start, gain in starts(state.weeks, by_event, by_exposure):
+            for start, gain in starts(state.weeks, by_event, by_exposure, self._set_apart):
                 if start.may_start and gain > 0 and (best is None or gain > best[0]):
                     best = (gain, start.number)
         if best is None:
@@ -193,7 +222,7 @@ def _week(weeks: list[ExcessWeek], number: int) -> ExcessWeek | None:
 
 
 def starts(
-    weeks: Sequence[ExcessWeek], by_event: float, by_exposure: float
+    weeks: Sequence[ExcessWeek], by_event: float, by_exposure: float, set_apart: int = SET_APART
 ) -> Iterable[tuple[ExcessWeek, float]]:
     """Each week with the log likelihood ratio of a change that began with it, the worst stretch since then set apart."""
     gained = worst = 0.0
@@ -201,7 +230,8 @@ def starts(
     for week in reversed(weeks):
         gain = week.observed * by_event - week.expected * by_exposure
         gained += gain
-        newer = [(number, sum_ + gain) for number, sum_ in newer if number < week.number + SET_APART]
-        newer.append((week.number, gain))
-        worst = max(worst, *(sum_ for _, sum_ in newer))
+        if set_apart:
+            newer = [(number, sum_ + gain) for number, sum_ in newer if number < week.number + set_apart]
+            newer.append((week.number, gain))
+            worst = max(worst, *(sum_ for _, sum_ in newer))
         yield week, gained - worst

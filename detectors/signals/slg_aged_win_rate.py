@@ -35,6 +35,7 @@ class AgedWinRate(OpportunitySignal):
     title = "what becomes of opportunities past the median cycle"
     unit: ClassVar[Quantity] = "ratio"
     monitor_state: ClassVar[type[Struct]] = AgedState
+    state_version: ClassVar[int] = 2
 
     def monitor(self, stored: Any) -> AgedMonitor:
         return AgedMonitor(self.promise, stored)

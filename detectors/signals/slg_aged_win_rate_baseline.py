@@ -7,6 +7,8 @@ Rules:
 2. A band's hazards are shrunk towards those of all bands in the same bin, as much as PRIOR_EVENTS of theirs are worth.
    A bin that no deal has reached has none, and is not judged.
 3. The stretch is steady: its halves don't differ in wins by more than UNSTEADY standard errors.
+4. A baseline that grows keeps its bands' medians and the shape of their hazards; all are raised or lowered to what the whole
+   stretch shows.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from detectors.signals.slg_aged_win_rate_state import (
     TOO_OLD,
     YOUNG,
     AgedBaseline,
+    AgedWatch,
     AgedWeek,
     Band,
     UnsteadyWins,
     bin_of,
     median_of,
 )
-from schemas.duration import DAY
 
 PRIOR_EVENTS = 3.0
 UNSTEADY = 2.8
@@ -82,7 +84,6 @@ def _hazards(own: Sums, whole: Sums, which: int) -> list[float]:
 
 
 def freeze(weeks: Sequence[AgedWeek], start: float, end: float) -> AgedBaseline:
-    days = max((end - start) / DAY, 1.0)
     n, won, lost = (
         sum(w.n for w in weeks),
         sum(w.ones for w in weeks),
@@ -96,14 +97,32 @@ def freeze(weeks: Sequence[AgedWeek], start: float, end: float) -> AgedBaseline:
         lost=lost,
         won_dispersion=dispersion([(w.unwon, w.ones) for w in weeks]),
         lost_dispersion=dispersion([(w.n, w.lost) for w in weeks]),
-        won_per_day=won / days,
-        lost_per_day=lost / days,
         young_won=sum(w.young_won for w in weeks),
     )
 
 
-def unsteady(weeks: Sequence[AgedWeek]) -> UnsteadyWins | None:
-    """What is to be told of a stretch whose halves (by aged deals at risk) differ in wins."""
+def grow(watch: AgedWatch, bands: Iterable[Band], stretch: Sequence[AgedWeek], end: float) -> None:
+    """Takes all of ``stretch``, which begins with the baseline and goes on to ``end`` (Unix seconds), for the baseline."""
+    base = watch.baseline
+    watched = [week for week in stretch if week.start >= base.end]
+    watch.baseline = freeze(stretch, base.start, end)
+    # In its own stretch a baseline's hazards want what there was.
+    more = watch.baseline.won / (base.won + sum(week.expected_won for week in watched))
+    fewer = watch.baseline.lost / (base.lost + sum(week.expected_lost for week in watched))
+    for band in bands:
+        band.won = [hazard * more for hazard in band.won]
+        band.lost = [hazard * fewer for hazard in band.lost]
+    for week in watched:
+        week.expected_won *= more
+        week.expected_lost *= fewer
+    for cohorts, factor in ((watch.detection.first, more), (watch.detection.second, fewer)):
+        for cohort in cohorts.weeks:
+            cohort.expected *= factor
+
+
+def unsteady(weeks: Sequence[AgedWeek], errors: float = UNSTEADY) -> UnsteadyWins | None:
+    """What is to be told of a stretch whose halves (by aged deals at risk) differ in wins by more than so many standard
+    errors."""
     whole, half, middle = sum(w.unwon for w in weeks), 0, 0
     while middle < len(weeks) and half + weeks[middle].unwon <= whole / 2:
         half, middle = half + weeks[middle].unwon, middle + 1
@@ -114,6 +133,6 @@ def unsteady(weeks: Sequence[AgedWeek]) -> UnsteadyWins | None:
     chance = share * (1 - share) * (1 / half + 1 / (whole - half))
     error = math.sqrt(chance * dispersion([(w.unwon, w.ones) for w in weeks]))
     older, newer = before / half, after / (whole - half)
-    if abs(newer - older) <= UNSTEADY * error:
+    if abs(newer - older) <= errors * error:
         return None
     return UnsteadyWins(100 * older, 100 * newer, weeks[middle].start)

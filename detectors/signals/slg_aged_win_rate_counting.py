@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from detectors.signals.slg_aged_win_rate_state import (
     OLDEST,
     TOO_OLD,
@@ -22,8 +24,19 @@ from detectors.signals.weeks import week_of
 from schemas.duration import WEEK
 
 
-def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> None:
-    """Counts all deals into ``week``, and begins the next one. Bands without hazards learn, where it ``learns``."""
+class Judged(Struct):
+    """Of the aged deals of one week of creation: events of one week, and how many the baseline wants."""
+
+    won: int = 0
+    expected_won: float = 0.0
+    lost: int = 0
+    expected_lost: float = 0.0
+
+
+def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> dict[float, Judged]:
+    """Counts all deals into ``week``, and begins the next one. Bands without hazards learn, where it ``learns``; what the
+    others' hazards judge is returned by the week of creation (Unix seconds)."""
+    found: dict[float, Judged] = {}
     for band in bands:
         kept = []
         for cohort in band.cohorts:
@@ -32,11 +45,14 @@ def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> None:
             place = bin_of(band, weeks)
             if learns and not band.won:
                 _learn(band, weeks, age)
-            _judge(week, band, place, age)
+            judged = _judge(week, band, place, age)
+            if judged is not None:
+                _add(found.setdefault(cohort.start, Judged()), judged)
             cohort.at_risk, cohort.unwon, cohort.won, cohort.lost = cohort.open, cohort.unwon_now, 0, 0
             if weeks < OLDEST and place != TOO_OLD:
                 kept.append(cohort)
         band.cohorts = kept
+    return found
 
 
 def _learn(band: Band, weeks: int, more: Age) -> None:
@@ -51,20 +67,30 @@ def _learn(band: Band, weeks: int, more: Age) -> None:
     age.lost += more.lost
 
 
-def _judge(week: AgedWeek, band: Band, place: int, of: Age) -> None:
+def _judge(week: AgedWeek, band: Band, place: int, of: Age) -> Judged | None:
+    """Counts deals of one age into the week; None where there is nothing to judge them by."""
     if place == YOUNG:
         week.young_won += of.won
-    if place in (YOUNG, TOO_OLD):
-        return
-    if band.won:
-        if not band.won[place]:
-            return
-        week.expected_won += of.unwon * 7 / band.median * band.won[place]
-        week.expected_lost += of.n * 7 / band.median * band.lost[place]
+    if place in (YOUNG, TOO_OLD) or (band.won and not band.won[place]):
+        return None
     week.n += of.n
     week.unwon += of.unwon
     week.ones += of.won
     week.lost += of.lost
+    if not band.won:
+        return None
+    medians = 7 / band.median
+    judged = Judged(of.won, of.unwon * medians * band.won[place], of.lost, of.n * medians * band.lost[place])
+    week.expected_won += judged.expected_won
+    week.expected_lost += judged.expected_lost
+    return judged
+
+
+def _add(to: Judged, more: Judged) -> None:
+    to.won += more.won
+    to.expected_won += more.expected_won
+    to.lost += more.lost
+    to.expected_lost += more.expected_lost
 
 
 def merge(into: AgedState, other: AgedState) -> None:

@@ -5,22 +5,25 @@ Rules (those of every monitor: monitor.py):
    open deals count without an observation of their own. What was closed in bulk is taken out of both.
 2. The baseline is two hazards, of winning and of losing, by band and by age in medians (slg_aged_win_rate_baseline.py). A band
    whose median is not known is not judged until it is.
-3. The statistic is the smaller of two detectors' (sequential/expected_events.py, conjunction.py), both in days: wins come more
-   often *and* losses less often than the baseline wants. While one of the two holds, the promise of false alarms is kept.
-4. Losses alone, which is deals that linger, is noticed as ``kept alive``, as long as it holds.
-5. A drift has ended when one of the two is half-way back.
+3. The statistic is the smaller of two detectors' (sequential/cohort_excess.py, conjunction.py), both in days: wins come more
+   often *and* losses less often than the baseline wants, of deals created since some week. What was created before a change
+   is aged for long after it, and would dilute it. While one of the two holds, the promise of false alarms is kept.
+4. The baseline grows while nothing has happened yet: once its stretch has twice the wins, is still steady and nothing speaks
+   for a change, all of it is the baseline, until there are ENOUGH_WON. The first one is small, so as to watch early.
+5. Losses alone, which is deals that linger, is noticed as ``kept alive``, as long as it holds.
+6. A drift has ended when one of the two is half-way back, among all aged deals (sequential/expected_events.py).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
-from detectors.sequential.cohort_excess import ExcessWeek
+from detectors.sequential.cohort_excess import Acquired, CohortExcess, ExcessState, ExcessWeek, Side
 from detectors.sequential.conjunction import Conjunction, Of
-from detectors.sequential.contract import Direction, threshold
+from detectors.sequential.contract import threshold
 from detectors.sequential.expected_events import Counted, ExpectedEvents, ExpectedState
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.clg_churn_cohorts_dating import date_start
@@ -30,11 +33,12 @@ from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
 from detectors.signals.slg_aged_win_rate_baseline import (
     freeze,
+    grow,
     learn_hazards,
     learn_medians,
     unsteady,
 )
-from detectors.signals.slg_aged_win_rate_counting import end_week, merge
+from detectors.signals.slg_aged_win_rate_counting import Judged, end_week, merge
 from detectors.signals.slg_aged_win_rate_state import (
     OTHER_BANDS,
     AgedEpisode,
@@ -51,7 +55,7 @@ from detectors.signals.slg_aged_win_rate_state import (
 )
 from detectors.signals.verdict_life import StretchLife, lacking
 from detectors.signals.verdict_life_state import Recovery
-from detectors.signals.weeks import week_of, week_start
+from detectors.signals.weeks import MAX_WEEKS, week_of, week_start
 from schemas.alerts import Interval
 from schemas.duration import DAY, WEEK
 from schemas.observations import Observation
@@ -60,8 +64,14 @@ RECENT_WEEKS = 8
 FEWEST_WON, FEWEST_LOST = 30, 60
 """The bounds of the two hazards lie within 1.27 and 0.84 of their estimates. With 20 and 40 a drift took an eighth longer to be
 found, and two of ten simulated ones half as long again; with 40 and 80 it is found no sooner."""
+ENOUGH_WON = 60
+"""The bound of wins is then 1.18 times the estimate. With 100 a drift is found no sooner."""
+STEADY_ENOUGH = 1.65
+"""Standard errors between the halves of a stretch that a baseline grows by: what chance exceeds one time in ten."""
 QUIET_AGAIN = 0.01
 """Share of the threshold below which lingering may be noticed anew."""
+QUIET = 0.002
+"""Share of the threshold below which a statistic speaks for no change, and the baseline may grow."""
 
 
 class AgedMonitor(StretchLife[AgedState, Conjunction]):
@@ -126,13 +136,20 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
 
     @property
     def now(self) -> Interval | None:
-        """Wins of aged deals over what the baseline wants, since the drift began or ended, else of the last weeks."""
+        """Wins of aged deals over what the baseline wants: of those created since the drift began, else of all in the weeks since
+        it ended, or in the last ones."""
+        watch, drift = self.stored.watch, self.stored.drift
+        if watch is not None and drift is not None:
+            return ratio(*_of_cohorts(watch.detection.first, drift.since))
         weeks = self.weeks_since(self.since)
         return ratio(sum(w.ones for w in weeks), sum(w.expected_won for w in weeks))
 
     @property
     def losses(self) -> Interval | None:
         """The same of losses."""
+        watch, drift = self.stored.watch, self.stored.drift
+        if watch is not None and drift is not None:
+            return ratio(*_of_cohorts(watch.detection.second, drift.since))
         weeks = self.weeks_since(self.since)
         return ratio(sum(w.lost for w in weeks), sum(w.expected_lost for w in weeks))
 
@@ -186,14 +203,14 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
         learns = state.learn_from is not None and start >= state.learn_from
         if state.watch is None:
             learn_medians(state.bands.values())
-        end_week(state.bands.values(), week, learns=learns)
+        judged = end_week(state.bands.values(), week, learns=learns)
         if state.watch is None:
             return self._learn(start + WEEK, may_freeze)
         new = [band for band in state.bands.values() if not band.won]
         if new:
             learn_medians(new)
             self._meet(new)
-        return self._look(state.watch, week)
+        return self._look(state.watch, week, judged)
 
     def _meet(self, bands: Sequence[Band]) -> None:
         """Bands whose median has become known have hazards from now on."""
@@ -215,48 +232,61 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
             )
         baseline = freeze(stretch, state.learn_from, now)
         learn_hazards(list(state.bands.values()))
-        nothing_yet = Detection(ExpectedState([]), ExpectedState([]))
-        state.watch = AgedWatch(baseline, baseline.won_per_day, baseline.lost_per_day, nothing_yet)
-        state.watch.detection = self._new_detection(state.watch)
+        state.watch = AgedWatch(baseline, now, Detection(ExcessState([]), ExcessState([])))
         return (Change("frozen"),)
 
-    def _look(self, watch: AgedWatch, week: AgedWeek) -> Sequence[Change]:
+    def _look(self, watch: AgedWatch, week: AgedWeek, judged: Mapping[float, Judged]) -> Sequence[Change]:
         state, at = self.stored, week.start + WEEK
-        self._follow_the_flow(watch)
         detector = self._for(watch)
-        for which, observed, expected in (
-            (0, week.ones, week.expected_won),
-            (1, week.lost, week.expected_lost),
-        ):
-            if expected > 0:
-                detector.update(watch.detection, Of(which, Counted(observed, expected)), week.start)
+        for created, each in judged.items():
+            if created < watch.judged_from:
+                continue
+            for which, observed, expected in (
+                (0, each.won, each.expected_won),
+                (1, each.lost, each.expected_lost),
+            ):
+                if expected > 0:
+                    cohort = Acquired(created, observed, expected)
+                    detector.update(watch.detection, Of(which, cohort), week.start)
         week.statistic = detector.statistic(watch.detection)
         self._forget_recovery(at)
         if state.drift is not None:
             return self._await_end(watch, state.drift, week)
         if week.statistic >= self.threshold:
-            return self._begin(week)
+            return self._begin(watch, week)
+        self._grow(watch, detector, at)
         return self._look_at_losses(watch, detector)
 
-    def _follow_the_flow(self, watch: AgedWatch) -> None:
-        """More deals are more chances of a false alarm in a day."""
-        weeks = self.stored.weeks[-RECENT_WEEKS:]
-        watch.won_per_day = max(watch.won_per_day, sum(w.expected_won for w in weeks) / (RECENT_WEEKS * 7))
-        watch.lost_per_day = max(watch.lost_per_day, sum(w.expected_lost for w in weeks) / (RECENT_WEEKS * 7))
-        self._detector = None
+    def _grow(self, watch: AgedWatch, detector: Conjunction, now: float) -> None:
+        """Rule 4."""
+        state, won, stretch = self.stored, watch.baseline.won, self._stretch
+        # Where the history is full, weeks of the baseline's own stretch are missing.
+        if state.episode or won >= ENOUGH_WON or len(state.weeks) == MAX_WEEKS:
+            return
+        if sum(w.ones for w in stretch) < 2 * won:
+            return
+        wins, losses = detector.parts
+        most = max(wins.statistic(watch.detection.first), losses.statistic(watch.detection.second))
+        if most < QUIET * self.threshold and unsteady(stretch, STEADY_ENOUGH) is None:
+            grow(watch, state.bands.values(), stretch, now)
+            self._detector = None
 
-    def _begin(self, week: AgedWeek) -> Sequence[Change]:
+    def _begin(self, watch: AgedWatch, week: AgedWeek) -> Sequence[Change]:
         state = self.stored
-        watched = [
-            ExcessWeek(round(w.start / DAY), w.ones, w.expected_won, True)
-            for w in state.weeks
-            if w.expected_won > 0
+        created = [
+            ExcessWeek(round(_monday(each) / DAY), each.observed, each.expected, True)
+            for each in watch.detection.first.weeks
         ]
-        dated = date_start(watched, week.start, unit_s=DAY)
-        since = self.weeks_since(dated.since)
-        won = sum(w.ones for w in since) / max(sum(w.expected_won for w in since), 1e-9)
-        lost = (sum(w.lost for w in since) + 0.5) / (sum(w.expected_lost for w in since) + 0.5)
-        drift = AgedEpisode(dated, max(won, 1.0), min(lost, 1.0), ExpectedState([]), ExpectedState([]))
+        dated = date_start(created, week.start, unit_s=DAY)
+        won, wanted = _of_cohorts(watch.detection.first, dated.since)
+        lost, feared = _of_cohorts(watch.detection.second, dated.since)
+        drift = AgedEpisode(
+            dated,
+            max(won / max(wanted, 1e-9), 1.0),
+            min((lost + 0.5) / (feared + 0.5), 1.0),
+            ExpectedState([]),
+            ExpectedState([]),
+        )
         drift.won_back = _back(drift.won_ratio, "fall").new_state()
         drift.lost_back = _back(drift.lost_ratio, "rise").new_state()
         state.kept_alive = None
@@ -264,40 +294,47 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
 
     def _look_at_losses(self, watch: AgedWatch, detector: Conjunction) -> Sequence[Change]:
         state, losses = self.stored, detector.parts[1]
-        statistic = detector.scales[1] * losses.statistic(watch.detection.second)
+        statistic = losses.statistic(watch.detection.second)
         if statistic < QUIET_AGAIN * self.threshold:
             state.kept_alive = None
         change = losses.change(watch.detection.second)
         if statistic < self.threshold or state.kept_alive is not None or change is None:
             return NOTHING
-        state.kept_alive = change.since
+        since = state.kept_alive = week_start(change.since + WEEK)
         state.episode += 1
-        weeks = self.weeks_since(change.since)
-        lost = sum(w.lost for w in weeks) / max(sum(w.expected_lost for w in weeks), 1e-9)
-        won = sum(w.ones for w in weeks) / max(sum(w.expected_won for w in weeks), 1e-9)
-        return (Change("noticed", "kept alive", Lingering(lost, won, change.since)),)
+        lost, feared = _of_cohorts(watch.detection.second, since)
+        won, wanted = _of_cohorts(watch.detection.first, since)
+        found = Lingering(lost / max(feared, 1e-9), won / max(wanted, 1e-9), since)
+        return (Change("noticed", "kept alive", found),)
 
     def _await_end(self, watch: AgedWatch, drift: AgedEpisode, week: AgedWeek) -> Sequence[Change]:
-        since = None
+        since, recent = None, self.weeks_since(None)
         for back, kept, observed, expected, flow in (
-            (_back(drift.won_ratio, "fall"), drift.won_back, week.ones, week.expected_won, watch.won_per_day),
+            (
+                _back(drift.won_ratio, "fall"),
+                drift.won_back,
+                week.ones,
+                week.expected_won,
+                sum(w.expected_won for w in recent),
+            ),
             (
                 _back(drift.lost_ratio, "rise"),
                 drift.lost_back,
                 week.lost,
                 week.expected_lost,
-                watch.lost_per_day,
+                sum(w.expected_lost for w in recent),
             ),
         ):
-            if expected > 0:
-                back.update(kept, Counted(observed, expected), week.start)
+            if not expected > 0:
+                continue
+            back.update(kept, Counted(observed, expected), week.start)
             change = back.change(kept)
-            if change is not None and back.statistic(kept) >= threshold(
-                units_per_day=flow, false_alarms_per_year=1
-            ):
+            needed = threshold(units_per_day=flow / (7 * len(recent)), false_alarms_per_year=1)
+            if change is not None and back.statistic(kept) >= needed:
                 since = change.since
         if since is None:
             return NOTHING
+        watch.judged_from = week_start(since)
         return self._end_drift(watch, Recovery(week.start + WEEK, week_start(since)))
 
     def _new_detection(self, watch: AgedWatch) -> Detection:
@@ -305,21 +342,29 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
         return Detection(both.first, both.second)
 
     def _detector_for(self, watch: AgedWatch) -> Conjunction:
-        """Statistics in days: each divided by what is to be expected in one."""
         base = watch.baseline
         return Conjunction(
-            _expected(base.won, "rise", base.won_dispersion),
-            _expected(base.lost, "fall", base.lost_dispersion),
-            scales=(1 / watch.won_per_day, 1 / watch.lost_per_day),
+            _excess(base.won, "rise", base.won_dispersion), _excess(base.lost, "fall", base.lost_dispersion)
         )
 
 
-def _expected(events: int, direction: Direction, dispersion: float) -> ExpectedEvents:
-    return ExpectedEvents.from_baseline(
-        events, events, direction=direction, level=BOUND_LEVEL, dispersion=dispersion
+def _excess(events: int, direction: Side, dispersion: float) -> CohortExcess:
+    return CohortExcess.from_baseline(
+        events, direction=direction, level=BOUND_LEVEL, dispersion=dispersion, set_apart=0
     )
 
 
-def _back(found: float, direction: Direction) -> ExpectedEvents:
+def _monday(cohorts: ExcessWeek) -> float:
+    """On which the week of creation began, Unix seconds; the detector's weeks begin on Thursdays."""
+    return week_start((cohorts.number + 1) * WEEK)
+
+
+def _of_cohorts(state: ExcessState, since: float) -> tuple[float, float]:
+    """(observed, expected) of deals created since then (Unix seconds)."""
+    created = [each for each in state.weeks if _monday(each) >= since]
+    return sum(each.observed for each in created), sum(each.expected for each in created)
+
+
+def _back(found: float, direction: Side) -> ExpectedEvents:
     halfway = math.sqrt(found)
     return ExpectedEvents(low=halfway, high=halfway, direction=direction)

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 
 from msgspec import Struct, field
 
+from detectors.sequential.cohort_excess import ExcessState
 from detectors.sequential.conjunction import Both
 from detectors.sequential.expected_events import ExpectedState
 from detectors.signals.verdict_life_state import DatedDrift, Recovery, StretchLifeState
@@ -75,7 +76,7 @@ class AgedWeek(Week, array_like=True):
 
 
 class AgedBaseline(Struct, array_like=True):
-    """Unix seconds; aged deals' weeks, wins and losses, how much more each varies by week than by chance, and each a day."""
+    """Unix seconds; aged deals' weeks, wins and losses, and how much more each varies by week than by chance."""
 
     start: float
     end: float
@@ -84,24 +85,22 @@ class AgedBaseline(Struct, array_like=True):
     lost: int
     won_dispersion: float
     lost_dispersion: float
-    won_per_day: float
-    lost_per_day: float
     young_won: int
 
 
 class Detection(Both, array_like=True):
     """Both detectors' states: of wins, of losses."""
 
-    first: ExpectedState
-    second: ExpectedState
+    first: ExcessState
+    second: ExcessState
 
 
 class AgedWatch(Struct, array_like=True):
-    """``won_per_day`` and ``lost_per_day``: expected, as of the last weeks or of the baseline, whichever is more."""
+    """``judged_from``: the detectors are told of deals created since then (Unix seconds). Older ones are the baseline's own, or
+    those of a drift that has ended."""
 
     baseline: AgedBaseline
-    won_per_day: float
-    lost_per_day: float
+    judged_from: float
     detection: Detection
 
 

@@ -15,13 +15,13 @@ from schemas.alerts import Interval
 def drifting(case: Case) -> Words:
     monitor: Any = case.monitor
     since, won, lost = monitor.since, monitor.now, monitor.losses
-    base, weeks = monitor.stored.watch.baseline, monitor.weeks_since(since)
+    base, weeks = monitor.stored.watch.baseline, monitor.weeks_since(None)
     aged, young = sum(w.ones for w in weeks), sum(w.young_won for w in weeks)
     return Words(
         what=(
-            f"Opportunities{where(case.segment)} past the median cycle of their amount band are won {_times(won)} as often as at "
-            f"the same age before, since {day(since)} (±{days(monitor.since_margin_days or 1)}), and open ones are lost "
-            f"{_times(lost)} as often. Of 100 wins, {_share(aged, young)} are now of such aged deals, "
+            f"Opportunities{where(case.segment)} created since {day(since)} (±{days(monitor.since_margin_days or 1)}) are won "
+            f"{_times(won)} as often past the median cycle of their amount band as at the same age before, and open ones are "
+            f"lost {_times(lost)} as often. Of 100 wins, {_share(aged, young)} are now of such aged deals, "
             f"{_share(base.won, base.young_won)} before.{_reps(case)}"
         ),
         means=(
@@ -43,9 +43,9 @@ def kept_alive(case: Case) -> Words:
     facts: Lingering = case.facts
     return Words(
         what=(
-            f"Opportunities{where(case.segment)} past the median cycle of their amount band are lost {facts.lost:.1f} times as "
-            f"often as at the same age before, since about {day(facts.since)}; they are won {facts.won:.1f} times as often, "
-            "which is not sure to be a change."
+            f"Opportunities{where(case.segment)} created since about {day(facts.since)} are lost {facts.lost:.1f} times as often "
+            f"past the median cycle of their amount band as at the same age before; they are won {facts.won:.1f} times as "
+            "often, which is not sure to be a change."
         ),
         means=(
             "Deals are kept alive, and nothing comes of it so far: forecasts hold more than they are worth. If aged deals begin "

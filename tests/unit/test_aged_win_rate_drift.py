@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from detectors.signals.opportunities import LOST, WON
+from detectors.signals.segmented_state import SegmentedState
 from detectors.signals.slg_aged_win_rate import AgedWinRate
+from detectors.signals.slg_aged_win_rate_monitor import ENOUGH_WON, FEWEST_WON
 from detectors.signals.slg_aged_win_rate_state import Age, median_of
 from schemas.alerts import DriftAlert, Notice
 from schemas.duration import WEEK
@@ -18,6 +21,10 @@ from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, lingering, pip
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = AgedWinRate.configured(DriftSettings(), 120)
+
+
+def day_of_observation(told: Observation) -> float:
+    return (told.at - START) / DAY
 
 
 KEPT_ALIVE = lingering(slow=2.0, late_wins=0.03)
@@ -32,6 +39,56 @@ def test_aged_deals_that_win_are_found(seed: int) -> None:
     assert CHANGE < day_of(first.at) < CHANGE + 150
     assert abs(day_of(first.since) - CHANGE) <= first.since_margin_days + 35
     assert first.now.low > 1.5
+
+
+def wins_of_baseline(state: SegmentedState) -> int:
+    watch = state.segments["all"].monitor.stored.watch
+    assert watch is not None
+    return int(watch.baseline.won)
+
+
+def test_the_baseline_grows_while_nothing_happens_and_no_further_than_is_enough() -> None:
+    told = pipeline(SIGNAL.name, days=700, seed=1)
+    state, grown = SIGNAL.new_state(), []
+    for each in told:
+        SIGNAL.step(state, each)
+        if state.segments["all"].monitor.stored.watch is not None:
+            grown.append(wins_of_baseline(state))
+    first, *further = sorted(set(grown))
+    assert first < 2 * FEWEST_WON
+    assert len(further) == 1
+    assert 2 * first <= further[0]
+    assert ENOUGH_WON <= further[0] < 2 * ENOUGH_WON
+    monitor = state.segments["all"].monitor
+    base = monitor.stored.watch.baseline
+    watched = [week for week in monitor.stored.weeks if base.start <= week.start < base.end]
+    # The hazards want what there was in the whole stretch; its first part, from which they are, had none of its own.
+    since = base.won - first
+    assert sum(week.expected_won for week in watched) == pytest.approx(since, rel=0.15)
+
+
+def test_a_baseline_does_not_grow_by_a_drift() -> None:
+    state, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=700, seed=1, length=WIDENED))
+    before, _ = judge(SIGNAL, pipeline(SIGNAL.name, days=CHANGE, seed=1, length=WIDENED))
+    assert ("all", "drifting") in said(alerts)
+    assert wins_of_baseline(state) == wins_of_baseline(before)
+
+
+def test_a_change_for_all_open_deals_on_one_day_is_found_too() -> None:
+    def closes(created: float, closed: float, won: bool) -> float:
+        aged = max(created + 15, CHANGE)
+        return closed if won or closed <= aged else aged + 2 * (closed - aged)
+
+    told = [
+        msgspec.structs.replace(each, measure=WON)
+        if each.measure == LOST and day_of_observation(each) > CHANGE + 5 and each.value > 15 and i % 2
+        else each
+        for i, each in enumerate(pipeline(SIGNAL.name, days=480, seed=1, closes=closes))
+    ]
+    _, alerts = judge(SIGNAL, told)
+    first = next(each for each in alerts if isinstance(each, DriftAlert))
+    assert (first.segment, first.state) == ("all", "drifting")
+    assert CHANGE < day_of(first.at) < CHANGE + 120
 
 
 def test_lingering_alone_is_kept_alive() -> None:

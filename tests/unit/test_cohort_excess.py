@@ -37,6 +37,21 @@ def test_two_bad_stretches_are_not() -> None:
     assert DETECTOR.statistic(weeks([2.0] * 9 + [12.0] * 3 + [2.0] * 9 + [12.0] * 3 + [2.0] * 3)) > 1000
 
 
+def test_fewer_events_are_found_where_a_fall_is_sought() -> None:
+    fewer = CohortExcess(direction="fall", set_apart=0)
+    state = weeks([2.0] * 20 + [0.0, 1.0] * 10)
+    assert fewer.statistic(state) > 1e6 > 1000 > CohortExcess(set_apart=0).statistic(state)
+    change = fewer.change(state)
+    assert change is not None
+    assert abs(change.since - 20 * WEEK) <= 3 * WEEK
+    assert fewer.statistic(weeks([2.0] * 20 + [6.0] * 20)) < 1000
+
+
+def test_where_nothing_is_forgiven_one_bad_stretch_is_a_change() -> None:
+    state = weeks([2.0] * 20 + [12.0] * 3 + [2.0] * 3)
+    assert DETECTOR.statistic(state) < 1000 < CohortExcess(set_apart=0).statistic(state)
+
+
 def test_a_change_begins_only_where_it_may() -> None:
     observed = [6.0] * 20 + [2.0] * 20
     assert DETECTOR.statistic(weeks(observed)) > 1e4
@@ -73,6 +88,19 @@ def test_a_bound_above_one_and_dispersion_ask_for_more() -> None:
     assert statistics == sorted(statistics, reverse=True)
     assert CohortExcess.from_baseline(20).high > CohortExcess.from_baseline(200).high > 1
     assert CohortExcess.from_baseline(20, dispersion=2).high > CohortExcess.from_baseline(20).high
+    assert CohortExcess.from_baseline(20).low < CohortExcess.from_baseline(200).low < 1
+
+
+def test_the_promise_holds_either_way_where_nothing_is_forgiven() -> None:
+    random = np.random.default_rng(2)
+    for detector in (CohortExcess(set_apart=0), CohortExcess(direction="fall", set_apart=0)):
+        last = []
+        for _ in range(150):
+            state = detector.new_state()
+            for number in range(104):
+                detector.update(state, Acquired(number * WEEK, float(random.poisson(2)), 2.0), 0.0)
+            last.append(min(detector.statistic(state), 1e5))
+        assert np.mean(last) <= 104 * 7
 
 
 def test_the_promise_holds_while_nothing_changes() -> None:
@@ -94,13 +122,15 @@ def test_the_promise_holds_while_nothing_changes() -> None:
     [
         {"high": 0.0},
         {"high": float("inf")},
+        {"low": 2.0},
+        {"set_apart": -1},
         {"strengths": ()},
         {"strengths": ((0.5, 1.0),)},
         {"dispersion": 0.5},
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(made: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"bound|strength|dispersion"):
+    with pytest.raises(ValueError, match=r"bound|strength|dispersion|set apart"):
         CohortExcess(**made)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="events"):
         CohortExcess.from_baseline(0)
