@@ -17,7 +17,14 @@ from scipy.special import ndtri
 from detectors.sequential.binomial_interval import upper_bound
 from detectors.sequential.dispersion import dispersion
 from detectors.sequential.exposure_mixture import ExposureMixture, Stratum
-from detectors.signals.baseline import BOUND_LEVEL, WORST_BOUND, Split, heterogeneity, precise_enough
+from detectors.signals.baseline import (
+    BOUND_LEVEL,
+    EARLY_HIGHER,
+    WORST_BOUND,
+    Split,
+    heterogeneity,
+    precise_enough,
+)
 from detectors.signals.rate_state import RateBaseline, RateWeek, Way
 from detectors.signals.strata import Counts, Strata, learn, uncertainty
 from detectors.signals.weeks import Week, total
@@ -33,14 +40,15 @@ def precise(way: Way, n: int, ones: int) -> bool:
     return upper_bound(ones, n, BOUND_LEVEL) <= max(ones / n / WORST_BOUND, WORTH_FINDING)
 
 
-def split(way: Way, stretch: Sequence[RateWeek]) -> tuple[int, bool] | None:
-    """The number of the first week of a newer part that has another share, and whether it moved the way of the drift; None
-    where the stretch is homogeneous."""
+def split(way: Way, stretch: Sequence[RateWeek], *, drifted: float = EARLY_HIGHER) -> tuple[int, bool] | None:
+    """The number of the first week of a newer part that has another share, and whether it moved the way of the drift (tested at
+    the level ``drifted``); None where the stretch is homogeneous."""
     found: Split | None = heterogeneity(
         [
             Week(week.start, week.n, week.ones if way == "fall" else week.n - week.ones, 0.0)
             for week in stretch
-        ]
+        ],
+        higher=drifted,
     )
     return (found.first, found.newer == "lower") if found is not None else None
 

@@ -5,7 +5,9 @@ The one to read before writing a monitor (rules: monitor.py, verdict_life.py). I
    in it (strata.py). From then on each observation is judged against its own stratum's share; newcomers are not yet.
 2. The detector is the e-detector for odds against known shares (sequential/exposure_mixture.py), with the baseline's
    uncertainty as bounds of the null and the baseline's dispersion by week. Threshold: the promise, by the segment's flow
-   in the baseline, or that of the last four weeks where it has grown.
+   in the baseline, or that of the last four weeks where it has grown. Where the signal ``grows``, all of the stretch is the
+   baseline each time that it has twice the observations, is homogeneous and nothing speaks for a drift, until the first
+   drift or ENOUGH_ONES. The first baseline is small, so as to watch early.
 3. A change that is only mix is noticed as ``mix``: the plain share moved for sure, and MOSTLY of that is other strata.
 4. A drift has ended when the opposite detector, whose null is half-way back, is over the threshold of one false end a
    year, and the standardised share since then is within the baseline's bounds again.
@@ -21,7 +23,7 @@ from detectors.sequential.bernoulli_mixture import BernoulliMixture, MixtureStat
 from detectors.sequential.binomial_interval import interval
 from detectors.sequential.contract import threshold
 from detectors.sequential.exposure_mixture import Exposed, ExposureMixture, ExposureState
-from detectors.signals.baseline import BOUND_LEVEL
+from detectors.signals.baseline import BOUND_LEVEL, EARLY_LOWER
 from detectors.signals.dating import Dated, share_since
 from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.rate_baseline import bounds, freeze, precise, split
@@ -47,18 +49,25 @@ from schemas.duration import WEEK
 from schemas.observations import Observation
 
 RECENT_WEEKS = 8
+ENOUGH_ONES = 75
+"""The bound is then 15 % above the estimate; with 150 a drift is found no sooner."""
+QUIET_PART = 1e-3
+"""Of a threshold: a statistic below speaks for no drift."""
 MOSTLY = 2 / 3
 """A part of the change from which on it is the cause."""
 
 
 class RateMonitor(StretchLife[RateState, ExposureMixture]):
-    """A RateState at work. ``way``: in which direction the share drifts; the other one never alarms."""
+    """A RateState at work. ``way``: in which direction the share drifts; the other one never alarms. ``grows``: rule 2."""
 
     awaits = "a stretch in which the share holds"
 
-    def __init__(self, promise: Promise, way: Way, stored: RateState | None = None) -> None:
+    def __init__(
+        self, promise: Promise, way: Way, stored: RateState | None = None, *, grows: bool = False
+    ) -> None:
         super().__init__(promise, stored if stored is not None else RateState())
         self._way: Way = way
+        self._grows = grows
         self._plain: BernoulliMixture | None = None
         self._recovery: ExposureMixture | None = None
 
@@ -197,10 +206,26 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         flow = flow_per_day(weeks, self.stored.newest)
         if flow:
             watch.threshold = max(watch.threshold, self._promise.threshold(flow))
-        for week in weeks[-RECENT_WEEKS - 2 : -RECENT_WEEKS - 1]:
-            week.parts = {}
+        if self._may_grow(watch.baseline):
+            self._grow(watch)
+        else:
+            _forget_parts(weeks[: -RECENT_WEEKS - 1])
         watch.low, watch.high = bounds(watch.baseline, self.stored.strata, weeks[-RECENT_WEEKS - 1 :])
         self._detector = None
+
+    def _may_grow(self, baseline: RateBaseline) -> bool:
+        return self._grows and not self.stored.episode and baseline.ones < ENOUGH_ONES
+
+    def _grow(self, watch: RateWatch) -> None:
+        state = self.stored
+        # Of the newest week there is but one observation yet.
+        stretch = self._stretch[:-1]
+        if total(stretch, 0.0)[0] < 2 * watch.baseline.n or self.statistic >= QUIET_PART * watch.threshold:
+            return
+        if split(self._way, stretch, drifted=EARLY_LOWER) is None:
+            start = watch.baseline.start
+            watch.baseline = freeze(self._way, stretch, state.strata, start, state.weeks[-1].start)
+            self._plain = None
 
     def _learn(self, may_freeze: bool) -> Sequence[Change]:
         state = self.stored
@@ -224,8 +249,8 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
     def _freeze(self, stretch: Sequence[RateWeek], start: float) -> None:
         state = self.stored
         baseline = freeze(self._way, stretch, state.strata, start, state.newest)
-        for week in state.weeks[:-RECENT_WEEKS]:
-            week.parts = {}
+        if not self._may_grow(baseline):
+            _forget_parts(state.weeks[:-RECENT_WEEKS])
         self._begin_to_watch(baseline)
 
     def _begin_to_watch(self, baseline: RateBaseline) -> None:
@@ -314,3 +339,9 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
             back: Way = "fall" if self._way == "rise" else "rise"
             self._recovery = ExposureMixture(low=drift.halfway, high=drift.halfway, direction=back)
         return self._recovery
+
+
+def _forget_parts(weeks: Sequence[RateWeek]) -> None:
+    """Strata are known of the weeks that a baseline is learned from, and of the last ones."""
+    for week in weeks:
+        week.parts = {}

@@ -99,6 +99,7 @@ class HedgedLanguage(SegmentedSignal):
     recorded_by: ClassVar[Mapping[str, str]] = {HEDGED: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("rep",)
     monitor_state: ClassVar[type[Struct]] = RateState
+    state_version: ClassVar[int] = 2
     shared: ClassVar[type[Struct] | None] = Shared
 
     def __init__(
@@ -125,7 +126,7 @@ class HedgedLanguage(SegmentedSignal):
         )
 
     def monitor(self, stored: Any) -> RateMonitor:
-        return RateMonitor(self.promise, "rise", stored)
+        return RateMonitor(self.promise, "rise", stored, grows=True)
 
     def healthy_example(self) -> Sequence[Observation]:
         per_day, days = 8, int(self.settling_days + self.promise.min_baseline_days) + 240

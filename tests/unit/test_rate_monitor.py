@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.signals.monitor import Change
-from detectors.signals.rate_monitor import RateMonitor
+from detectors.signals.rate_monitor import ENOUGH_ONES, RECENT_WEEKS, RateMonitor
 from detectors.signals.rate_state import Mix, Unsteady, Way
 from detectors.signals.strata import MAX_STRATA, NEWCOMER, Counts, Strata, learn, number_of, uncertainty
 from schemas.duration import DAY
@@ -241,3 +241,30 @@ def test_a_part_that_the_baseline_hardly_knew_is_no_drift_when_it_grows(seed: in
     assert monitor.stored.strata.shares[number_of(monitor.stored.strata, "new")] == pytest.approx(
         0.5, abs=0.25
     )
+
+
+def test_a_baseline_grows_while_nothing_happens() -> None:
+    quiet = shares(days=400, per_day=REPS, share=lambda *_: 0.06, seed=1)
+    small, large = RateMonitor(PROMISE, "rise"), RateMonitor(PROMISE, "rise", grows=True)
+    assert run(small, quiet) == run(large, quiet) == []
+    assert small.stored.watch is not None
+    assert large.stored.watch is not None
+    first, grown = small.stored.watch.baseline, large.stored.watch.baseline
+    assert grown.start == first.start
+    assert grown.ones >= ENOUGH_ONES
+    assert grown.n < 4 * ENOUGH_ONES / 0.06
+    assert grown.high < first.high
+    shares_of = [share for share in large.stored.strata.shares if share is not None]
+    assert shares_of == pytest.approx([grown.ones / grown.n] * len(REPS), abs=0.02)
+    # Once it no longer grows, strata of the last weeks only are kept.
+    assert sum(bool(week.parts) for week in large.stored.weeks) <= RECENT_WEEKS + 2
+
+
+def test_a_baseline_does_not_grow_by_a_drift() -> None:
+    monitor = RateMonitor(PROMISE, "rise", grows=True)
+    changed = shares(days=400, per_day=REPS, share=lambda _, day: 0.03 if day < 60 else 0.09, seed=2)
+    found = run(monitor, changed)
+    assert kinds(found) == ["drifting"]
+    assert monitor.stored.watch is not None
+    assert (monitor.stored.watch.baseline.end - START) / DAY < 75
+    assert monitor.stored.watch.baseline.ones / monitor.stored.watch.baseline.n < 0.045
