@@ -32,7 +32,7 @@ from schemas.duration import HOUR
 from schemas.errors import EventRefused, Problem
 from schemas.observations import Observation
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 MAX_GAP = QUIET_HOURS
 MAX_PAST = 64
 _LATEST = 7_258_118_400.0
@@ -293,7 +293,7 @@ def _verdict(segment: str, watch: Watch, at: float) -> Verdict:
         finding=", ".join(f"{each.symptom} {each.field}".strip() for each in ill),
         counted_out={"repeats": watch.repeated} if watch.repeated else {},
         history=[],
-        unit="number",
+        unit="events_a_day",
     )
 
 

@@ -5,7 +5,10 @@ Rules:
    moves it, so that growth is followed. Single hours may hold next to nothing: expectation is added up over the silence.
    Learning ends with an hour that has events: a history that was sent at once, and a source that died before, have no rhythm.
 2. Silent is: what came is as good as nothing (a fiftieth) against all that was expected since it began, so that chance does
-   that once in exp(ALARM) hours (share.py), counted in units of the dispersion that days have shown.
+   that once in exp(ALARM) hours (share.py). An event that was sent meanwhile ends that silence, and what it has said.
+   Where events come in bursts or waves chance is silent for longer: what is missing is counted in units of the dispersion that days
+   have shown, or of what pauses have missed beyond LULL (their mean excess: Davison and Smith 1990), if that is more. The excess
+   is 1 where events are independent, however few.
 3. And it is no rest: what is missing must be the work of twice the longest pause in the source's week and twelve hours more, and
    a quarter more than was missing in the longest pause that chance did not explain. On a holiday a source may send what it
    sends on the weakest day of its week; where that is too little to be missed, HOLIDAYS working days may be holidays. So a
@@ -36,6 +39,8 @@ HOLIDAYS = 2.5
 """Working days beside a weekend that may be holidays: Easter, Thanksgiving, Christmas have two."""
 _TWICE, _MORE_HOURS, _LEAST_HOURS, _LONGER = 2, 12, 6, 1.25
 _NO_CHANCE = ALARM / 2
+LULL = 2.0
+MOST_LULLS = 30
 _MUCH = 3
 _FAR = 4.0**2
 _MOST_SURPRISE = 100.0
@@ -44,7 +49,8 @@ _MOST_SURPRISE = 100.0
 class Rhythm(Struct, array_like=True):
     """``expected``: events in each hour of the week, from Thursday 00:00 UTC on. ``hours``: learned so far. ``quiet``: hours of
     the present stretch with as good as nothing, and ``missed`` the events expected in it; ``paused``: working days that were
-    missing in the longest such stretch that was over in time and not by chance. ``day_*``: of the day going on."""
+    missing in the longest such stretch that was over in time and not by chance. ``lull``: how many more than LULL were missing
+    on average in the newest ``lulls`` stretches that missed as many, three of them as if events were independent. ``day_*``: of the day going on."""
 
     expected: list[float] = field(default_factory=lambda: [0.0] * WEEK_HOURS)
     hours: int = 0
@@ -53,6 +59,8 @@ class Rhythm(Struct, array_like=True):
     missed: float = 0.0
     paused: float = 0.0
     dispersion: float = 1.0
+    lull: float = 1.0
+    lulls: int = 3
     day_seen: float = 0.0
     day_expected: float = 0.0
     score: Score = field(default_factory=Score)
@@ -76,6 +84,11 @@ class Rhythm(Struct, array_like=True):
         return sum(self.expected) / 7
 
     @property
+    def _burst(self) -> float:
+        """How many missing events weigh as one: the mean excess is estimated, which a standard error pays for."""
+        return max(self.dispersion, self.lull * (1 + 1 / math.sqrt(self.lulls)))
+
+    @property
     def _days(self) -> list[float]:
         """Events expected on each day of the week."""
         return [sum(self.expected[first : first + 24]) for first in range(0, WEEK_HOURS, 24)]
@@ -97,21 +110,21 @@ class Rhythm(Struct, array_like=True):
             allowed = HOLIDAYS
         return self.quiet >= _LEAST_HOURS and self._missing >= max(allowed, _LONGER * self.paused)
 
-    def hour(self, n: float, began: float, ended: float) -> bool:
-        """``n`` events came from ``began`` to ``ended``. Returns whether it became silent, or spoke again."""
+    def hour(self, n: float, began: float, ended: float, late: float = 0.0) -> bool:
+        """``n`` events came from ``began`` to ``ended``, ``late`` of them hours after they were sent: they are no sign of life.
+        Returns whether it became silent, or spoke again."""
         place = int(began // HOUR) % WEEK_HOURS
         expected = self.expected[place]
-        if n >= 1 and n > _ALIVE * expected:
-            if self.score.value >= _NO_CHANCE and not self.score.ill:
-                self.paused = max(self.paused, self._missing)
-            self.quiet, self.quiet_since, self.missed = 0, ended, 0.0
+        speaks = n - late >= 1 and n - late > _ALIVE * expected
+        if speaks:
+            self._pause_ended(ended)
         else:
             self.quiet += 1
             self.missed += expected
         turned = False
-        if self.learned:
+        if self.learned and (self.score.ill or not speaks):
             evidence = (1 - _NOTHING) * expected + n * math.log(_NOTHING)
-            self.score.move(evidence / self.dispersion, began, ended)
+            self.score.move(evidence / self._burst, began, ended)
             turned = self.score.turned(may_alarm=self.score.value >= ALARM and self._is_no_rest())
         if not self.score.ill:
             self._learn(place, n, expected)
@@ -124,6 +137,17 @@ class Rhythm(Struct, array_like=True):
             surprise = min(2 * lacking * lacking / self.day_expected, _MOST_SURPRISE)
             self.dispersion = max(1.0, self.dispersion + (surprise - self.dispersion) / _DAYS)
         self.day_seen = self.day_expected = 0.0
+
+    def _pause_ended(self, at: float) -> None:
+        if not self.score.ill:
+            if self.score.value >= _NO_CHANCE:
+                self.paused = max(self.paused, self._missing)
+            # What misses more is a holiday of a busy source.
+            if self.hours > WEEK_HOURS and LULL < self.missed < ALARM:
+                self.lulls = min(self.lulls + 1, MOST_LULLS)
+                self.lull += (self.missed - LULL - self.lull) / self.lulls
+            self.score = Score(since=at)
+        self.quiet, self.quiet_since, self.missed = 0, at, 0.0
 
     def _learn(self, place: int, n: float, expected: float) -> None:
         self.day_seen += n

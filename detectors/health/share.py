@@ -29,7 +29,7 @@ HALF_LIFE_DAYS = 28.0
 FORGET = 0.5 ** (1 / HALF_LIFE_DAYS)
 _SURE = 2.58
 _LOWEST_SHARE = 0.02
-_HIGHEST_SHARE = 0.25
+HIGHEST_SHARE = 0.25
 _FALLEN = 0.2
 _RISEN = 0.4
 
@@ -124,8 +124,8 @@ class Share(Struct, array_like=True):
             bound = min(p - margin, 0.995)
             return (bound, bound * _FALLEN) if bound >= _LOWEST_SHARE else None
         bound = p + margin
-        return (bound, max(_RISEN, 0.5 * (1 + bound))) if bound <= _HIGHEST_SHARE else None
+        return (bound, max(_RISEN, 0.5 * (1 + bound))) if bound <= HIGHEST_SHARE else None
 
     def _clear(self, direction: Direction) -> tuple[float, float]:
         """For an illness whose baseline has become unclear since: judged by the plainest pair."""
-        return (0.5, 0.1) if direction == "fall" else (_HIGHEST_SHARE, 0.6)
+        return (0.5, 0.1) if direction == "fall" else (HIGHEST_SHARE, 0.6)

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from detectors.health.fields import SKETCH_BITS
 from detectors.health.rhythm import Rhythm
-from detectors.health.share import Direction, Share
+from detectors.health.share import HIGHEST_SHARE, Direction, Share
 from detectors.health.tally import ARRIVED, BEHIND
 from detectors.health.values import Values
 from schemas.duration import DAY, HOUR
@@ -63,14 +63,16 @@ class Watch(Struct, array_like=True):
         seen = counts.get("seen")
         if seen is None and not self.newest:
             return
-        arrived = 0
+        arrived = late = 0
         if seen is not None:
             arrived = seen[ARRIVED]
+            # Where much comes so, as from a nightly job, it is how the source speaks.
+            late = seen[BEHIND] if self.behind.usual < HIGHEST_SHARE else 0
             self.arrived += arrived
             self.repeated += seen[1]
             self.newest = ended
             yield from self._shares(counts, seen, began, ended)
-        if self.rhythm.hour(arrived, began, ended):
+        if self.rhythm.hour(arrived, began, ended, late):
             yield from self._turn("silent", "", self.rhythm.quiet_since, ended)
         if ended % DAY < HOUR:
             yield from self._day(ended)
