@@ -79,13 +79,13 @@ def _facts(verdict: VerdictView, row: DriftRow) -> Table:
         facts.append(("learning", row.missing))
     if row.since:
         facts.append(("since", row.since))
-    for name, estimate, interval, of in (
-        ("before", row.before, row.before_interval, verdict.before),
-        ("now", row.now, row.now_interval, verdict.now),
+    for name, estimate, interval, sample in (
+        ("before", row.before, row.before_interval, row.before_sample),
+        ("now", row.now, row.now_interval, row.now_sample),
     ):
-        if of is not None:
+        if estimate:
             sure = f"95 %: {interval}, " if interval else ""
-            facts.append((name, f"{estimate} ({sure}n = {of.n:,})"))
+            facts.append((name, f"{estimate} ({sure}{sample})"))
     if row.strength:
         facts += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
     facts.append(("observations", row.observations))

@@ -20,6 +20,7 @@ from streams.replay import DriftRow, ReplayReport, processes_for, replay, report
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
 from streams.web.drift_rows import STATE_ORDER
+from streams.web.wording import measure
 
 
 @click.command(name="replay")
@@ -143,7 +144,9 @@ def _standing(row: DriftRow) -> str:
     if row.state == "learning" or row.baseline is None:
         return f"({row.missing})"
     words = f"{_interval(row.baseline, row.unit)} -> {_interval(row.current, row.unit)}"
-    if row.since is not None and row.state in ("drifting", "acknowledged", "resolved"):
+    if row.unit == "events_a_day":  # of a source: what it does now its state says
+        words = measure(row.baseline.estimate, row.unit)
+    if row.since is not None and row.state in ("drifting", "acknowledged", "resolved", "ill"):
         margin = f" (±{max(1, round(row.since_margin_days))} d)" if row.since_margin_days is not None else ""
         words += f"  since {row.since.date()}{margin}"
     return words
@@ -167,6 +170,6 @@ def _alerts_table(report: ReplayReport) -> Table:
 def _interval(interval: Interval | None, unit: Quantity) -> str:
     if interval is None:
         return "?"
-    sign = {"share": " %", "days": " d", "ratio": "x", "number": ""}[unit]
+    sign = {"share": " %", "days": " d", "ratio": "x"}.get(unit, "")
     of = 100 if unit == "share" else 1
     return f"{of * interval.estimate:.1f}{sign} ({of * interval.low:.1f}-{of * interval.high:.1f})"

@@ -19,8 +19,6 @@ class SegmentCard(Struct, kw_only=True):
     """``alerts``: what was said of the segment, the newest first. ``command``: how to acknowledge it in a terminal."""
 
     row: DriftRow
-    before_n: int
-    now_n: int
     evidence: list[EvidenceRow]
     alerts: list[Card]
     command: str
@@ -41,8 +39,6 @@ def _card(serving: Serving, verdict: VerdictView) -> SegmentCard:
     said = serving.newest_alerts(Wanted(signal=verdict.signal, segment=verdict.segment), ALERTS)
     return SegmentCard(
         row=drift_row(verdict),
-        before_n=verdict.before.n if verdict.before is not None else 0,
-        now_n=verdict.now.n if verdict.now is not None else 0,
         evidence=evidence_rows(verdict),
         alerts=[card(alert) for alert in said],
         command=f'plumbline drift acknowledge {verdict.signal} --segment "{verdict.segment}" --reason "..."'

@@ -13,7 +13,16 @@ from schemas.alerts import Interval
 from streams.serving.views import DecidedView, VerdictView
 from streams.web.charts import Sparkline, sparkline, strength
 from streams.web.counted_out import CountedOut, counted_out_words
-from streams.web.wording import NARROW, count, day, interval_words, measure, segment_words, words
+from streams.web.wording import (
+    NARROW,
+    count,
+    day,
+    interval_words,
+    measure,
+    sample_words,
+    segment_words,
+    words,
+)
 
 
 class DecisionRow(Struct, kw_only=True):
@@ -27,7 +36,8 @@ class DecisionRow(Struct, kw_only=True):
 
 
 class DriftRow(Struct, kw_only=True):
-    """``width``: of the bar, 0 to 100. ``before`` and ``now``: estimate and interval, empty where not known. ``charted``:
+    """``width``: of the bar, 0 to 100. ``before`` and ``now``: estimate, interval and what
+    they rest on, empty where not known. ``charted``:
     whether there is a chart, or will be one."""
 
     signal: str
@@ -38,8 +48,10 @@ class DriftRow(Struct, kw_only=True):
     since: str
     before: str
     before_interval: str
+    before_sample: str
     now: str
     now_interval: str
+    now_sample: str
     width: float
     strength: str
     promise: str
@@ -93,8 +105,10 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         since=since,
         before="" if verdict.before is None else measure(verdict.before.estimate, verdict.unit),
         before_interval=_interval(verdict.before, verdict.unit),
+        before_sample=_sample(verdict.before, verdict.unit),
         now="" if verdict.now is None else measure(verdict.now.estimate, verdict.unit),
         now_interval=_interval(verdict.now, verdict.unit),
+        now_sample=_sample(verdict.now, verdict.unit),
         width=round(100 * strength(verdict.statistic, verdict.threshold), 1),
         strength=f"{short(verdict.statistic)} of {short(verdict.threshold)}" if verdict.threshold > 0 else "",
         promise=_promise(verdict.false_alarms_per_year) if verdict.threshold > 0 else "",
@@ -113,6 +127,10 @@ def _interval(interval: Interval | None, unit: Quantity) -> str:
     if interval is None or interval.low == interval.high:
         return ""
     return interval_words(interval, unit)
+
+
+def _sample(interval: Interval | None, unit: Quantity) -> str:
+    return "" if interval is None else sample_words(interval.n, unit)
 
 
 def decision_row(decision: DecidedView) -> DecisionRow:

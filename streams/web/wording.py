@@ -33,6 +33,7 @@ _UNITS: dict[Quantity, str] = {
     "days": f"{NARROW}d",
     "ratio": "\N{MULTIPLICATION SIGN}",
     "number": "",
+    "events_a_day": "",
 }
 
 
@@ -59,11 +60,19 @@ def count(value: int) -> str:
 
 
 def measure(value: float, unit: Quantity) -> str:
-    """As a verdict shows it: 12.5 %, 31.4 d, 1.8×, 4.6."""
+    """As a verdict shows it: 12.5 %, 31.4 d, 1.8×, 4.6, 12 events a day."""
     if unit == "share":
         percent = value * 100
         return f"{percent:.1f}{NARROW}%" if percent < 99.95 else f"100{NARROW}%"
+    if unit == "events_a_day":
+        often, time = (number(value), "day") if value >= 1 else (number(7 * value), "week")
+        return f"{often} event{'' if often == '1' else 's'} a {time}"
     return number(value) + _UNITS[unit]
+
+
+def sample_words(n: int, unit: Quantity) -> str:
+    """What a number rests on: so many observations, or hours of a source."""
+    return f"learned in {count(n)} hours" if unit == "events_a_day" else f"n = {count(n)}"
 
 
 def interval_words(interval: Interval, unit: Quantity) -> str:

@@ -16,17 +16,17 @@ from streams.serving.views import VerdictView
 from streams.web.charts import sparkline
 from streams.web.drift_page import segment_cards
 from streams.web.drift_rows import drift_row
-from streams.web.wording import NARROW
+from streams.web.wording import NARROW, measure
 from tests.unit.serving_world import DAY, NOW, World, get, served
 
 GAP = "plg.conversion_gap"
 EVIL = "<script>alert(1)</script>"
 
 
-def decision(segment: str, by: str, reason: str, measure: str = ACKNOWLEDGED) -> Observation:
+def decision(segment: str, by: str, reason: str, kind: str = ACKNOWLEDGED) -> Observation:
     return Observation(
         signal=GAP,
-        measure=measure,
+        measure=kind,
         at=NOW - DAY,
         began=NOW - DAY,
         value=1.0,
@@ -142,11 +142,15 @@ def test_a_source_has_neither_a_chart_nor_an_interval(world: World) -> None:
     (whole,) = [each for each in world.serving.drift() if (each.signal, each.segment) == (GAP, "all")]
     assert drift_row(whole).charted
     source = msgspec.structs.replace(
-        whole, signal="data.health", before=Interval(estimate=35.3, low=35.3, high=35.3, n=7190), history=[]
+        whole,
+        signal="data.health",
+        unit="events_a_day",
+        before=Interval(estimate=35.3, low=35.3, high=35.3, n=7190),
+        history=[],
     )
     row = drift_row(source)
     assert (row.charted, row.chart, row.before_interval) == (False, None, "")
-    assert row.before != ""
+    assert (row.before, row.before_sample) == ("35.3 events a day", "learned in 7,190 hours")
 
 
 def test_a_command_to_copy_holds_nothing_that_a_sender_wrote(world: World) -> None:
@@ -168,3 +172,16 @@ def test_a_command_to_copy_holds_nothing_that_a_sender_wrote(world: World) -> No
     for segment, shown in (("rep:anna", True), ('x"; rm -rf ~; "', False), ("$(id)", False), ("`id`", False)):
         (card,) = segment_cards(Told(segment), GAP)  # type: ignore[arg-type]
         assert bool(card.command) is shown, segment
+
+
+@pytest.mark.parametrize(
+    ("a_day", "words"),
+    [
+        (2340.4, "2,340 events a day"),
+        (1.0, "1 event a day"),
+        (0.7, "4.9 events a week"),
+        (0.04, "0.3 events a week"),
+    ],
+)
+def test_a_source_says_how_often_it_speaks(a_day: float, words: str) -> None:
+    assert measure(a_day, "events_a_day") == words

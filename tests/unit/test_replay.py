@@ -6,6 +6,7 @@ import asyncio
 import json
 import multiprocessing
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -216,6 +217,7 @@ def test_the_command_tells_people_what_came_out(history: Path, tmp_path: Path) -
     assert "received " in done.stdout
     assert "dead-lettered 15" in done.stdout
     assert "plg.conversion_gap" in done.stdout
+    assert re.search(r"data\.health  product\.event .* [\d.,]+ events a day$", done.stdout, re.MULTILINE)
     assert f"plumbline dlq list --file {rejects}" in done.stdout.replace("\n", "")
     listed = plumbline("dlq", "list", "--file", rejects)
     assert listed.returncode == 0
