@@ -101,6 +101,11 @@ class Metrics:
             "Partitions that stand still because too many of their events would be dead letters.",
             registry=registry,
         )
+        self._unfetched = Gauge(
+            "plumbline_partitions_unfetched",
+            "Partitions that this worker was given and has not fetched from for a minute though they have records.",
+            registry=registry,
+        )
         self._records_lost = Count(
             "plumbline_records_lost",
             "Events and observations that Kafka had removed before a worker read them.",
@@ -251,6 +256,10 @@ class Metrics:
     def partitions_stopped(self, count: int) -> None:
         """So many partitions of this process stand still (streams/flood_limit.py)."""
         self._stopped.set(count)
+
+    def partitions_unfetched(self, count: int) -> None:
+        """So many partitions of this worker are not read (streams/kafka/fetch_watch.py)."""
+        self._unfetched.set(count)
 
     def records_lost(self, count: int) -> None:
         self._records_lost.inc(count)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -97,6 +98,8 @@ class Lane:
         self._resting = False
         self._closing = False
         self._full: set[TP] = set()
+        self._answered: dict[TP, float] = {}
+        """when a fetch of each was answered last, or reading it was begun (Unix seconds)"""
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         """no batch is in hand"""
@@ -121,6 +124,17 @@ class Lane:
         offsets = self.intake.claim.offsets
         return {tp: offsets[topic] for tp, topic in self.partitions.items() if topic in offsets}
 
+    def unanswered(self, since: float) -> dict[TP, int]:
+        """The partitions of which no fetch was answered since (Unix seconds) though they should be read, with the offset of the
+        record that comes next."""
+        if self.reason:
+            return {}
+        return {
+            tp: self._alignment.expected(topic)
+            for tp, topic in self.partitions.items()
+            if tp not in self._full and self._answered[tp] < since
+        }
+
     def fetched(self, tp: TP, records: Sequence[Any]) -> None:
         """Takes records in. Until reading has begun they are left: they will be read again."""
         if not self._reading:
@@ -133,6 +147,7 @@ class Lane:
 
     def looked(self, tp: TP, look: Look) -> None:
         if self._reading:
+            self._answered[tp] = max(self._answered[tp], look.moment)
             self._alignment.read_to(self.partitions[tp], look.position, look.end, look.moment)
 
     def go_on(self) -> None:
@@ -191,6 +206,7 @@ class Lane:
         self.intake = intake = await self._call(self._owner.open, self.stage, self.partition)
         offsets = intake.claim.offsets
         self._alignment = Alignment(self._topics, {topic: offsets.get(topic, 0) for topic in self._topics})
+        self._answered = dict.fromkeys(self.partitions, time.time())
         self._owner.taken(self)
         while not self._closing:
             self._wake.clear()
@@ -302,4 +318,5 @@ class Lane:
         empty = {tp for tp in self._full if self._alignment.waiting(self.partitions[tp])[1] < FULL_BYTES // 2}
         if empty and self._reading:
             self._full -= empty
+            self._answered |= dict.fromkeys(empty, time.time())
             self._owner.consumer.resume(empty)

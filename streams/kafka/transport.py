@@ -172,8 +172,11 @@ class Consumer(driver.Consumer):
     async def bounds(self, partitions: Collection[TP]) -> tuple[Mapping[TP, int], Mapping[TP, int]]:
         """(offset of the oldest record kept, offset after the newest) of each. Raises KafkaError."""
         first = await self.earliest_offsets(*partitions)
-        last = await self.highwaters(*partitions)
-        return {TP(*tp): at for tp, at in first.items()}, {TP(*tp): at for tp, at in last.items()}
+        return {TP(*tp): at for tp, at in first.items()}, await self.ends(partitions)
+
+    async def ends(self, partitions: Collection[TP]) -> Mapping[TP, int]:
+        """The offset after the newest record of each, as the broker says now. Raises KafkaError."""
+        return {TP(*tp): at for tp, at in (await self.highwaters(*partitions)).items()}
 
     async def note_committed(self, offsets: Mapping[TP, int]) -> bool:
         """Tells the broker how far the store is. Returns whether it knows."""

@@ -34,6 +34,7 @@ from schemas.settings import Settings
 from streams.batch_result import BatchResult
 from streams.kafka.connection import client_options
 from streams.kafka.drift import DriftIntake
+from streams.kafka.fetch_watch import FetchWatch
 from streams.kafka.intake import AccountIntake, ObservationIntake, StageIntake, touched
 from streams.kafka.lane import Lane
 from streams.kafka.membership import Membership
@@ -96,6 +97,7 @@ class Worker:
         self._lanes: dict[tuple[str, int], tuple[Lane, asyncio.Task[None]]] = {}
         self._member: Membership | None = None
         self._noted: dict[TP, int] = {}
+        self._fetch_watch = FetchWatch()
         self._stopping = asyncio.Event()
         self._failed: BaseException | None = None
         self._waits_for = "it has not joined the group yet"
@@ -111,7 +113,7 @@ class Worker:
         for lane, _ in self._lanes.values():
             if lane.reason:
                 return False, f"{lane.stage} {lane.partition}: {lane.reason}"
-        return True, ""
+        return not self._fetch_watch.reason, self._fetch_watch.reason
 
     async def run(self, started: Callable[[], object] = lambda: None) -> None:
         """``started`` is called when health and metrics are served. Raises TopicsRefused, StateRefused, and whatever else
@@ -129,9 +131,12 @@ class Worker:
             raise self._failed
 
     def _expose(self) -> bytes:
-        lanes = [lane for lane, _ in list(self._lanes.values())]
-        self._metrics.partitions_stopped(sum(lane.stands_still for lane in lanes))
+        self._metrics.partitions_stopped(sum(lane.stands_still for lane in self._held_lanes()))
+        self._metrics.partitions_unfetched(len(self._fetch_watch.unfetched))
         return self._metrics.expose()
+
+    def _held_lanes(self) -> list[Lane]:
+        return [lane for lane, _ in list(self._lanes.values())]
 
     # What lanes need (streams/kafka/lane.py: Owner)
 
@@ -267,12 +272,16 @@ class Worker:
         relaying.add_done_callback(self._task_ended)
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(self._task_ended)
+        fetching = asyncio.create_task(
+            self._fetch_watch.run(self._held_lanes, lambda tps: self.consumer.ends(tps))
+        )
+        fetching.add_done_callback(self._task_ended)
         try:
             await self._stay_member()
         finally:
-            watching.cancel()
-            relaying.cancel()
-            await asyncio.gather(watching, relaying, return_exceptions=True)
+            for task in (fetching, watching, relaying):
+                task.cancel()
+            await asyncio.gather(fetching, watching, relaying, return_exceptions=True)
             await asyncio.to_thread(self._lists.close)
             await asyncio.to_thread(self._store.close)
 

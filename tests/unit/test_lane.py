@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -227,6 +228,29 @@ async def test_a_full_topic_is_not_fetched_until_half_of_it_is_taken(monkeypatch
         lane.go_on()
         await until(lambda: not owner.consumer.paused)
         assert len(owner.taken_in) == 5
+
+
+async def test_it_knows_of_which_topics_no_fetch_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of one that waits for room, nor while it says itself why it stands still."""
+    monkeypatch.setattr(lane_module, "FULL_BYTES", 1000)
+    owner = Owner()
+    owner.open_refusals = [StoreUnavailable("the store is away", remedy="wait")]
+    began, later = time.time(), time.time() + 1000
+    async with running(owner) as (lane, _):
+        assert lane.unanswered(later) == {}
+        await until(lambda: begun(owner))
+        await until(lambda: not lane.reason)
+        assert lane.unanswered(began) == {}
+        assert lane.unanswered(later) == {A: 0, B: 0}
+        lane.looked(B, Look(0, 0, later))
+        assert lane.unanswered(later) == {A: 0}
+        lane.fetched(A, [Record(offset, offset, b"x" * 400) for offset in range(5)])
+        assert lane.unanswered(later) == {}
+        lane.looked(A, Look(5, 9, 1.0))
+        lane.go_on()
+        await until(lambda: not owner.consumer.paused)
+        assert lane.unanswered(later) == {A: 5}
+        assert lane.unanswered(began) == {}
 
 
 async def test_resting_it_begins_nothing_and_then_reads_on() -> None:

@@ -56,6 +56,7 @@ def lively_metrics() -> Metrics:
     metrics.delivery_backlog({"crm": (2, 7.0)})
     metrics.request_answered(207, kept=4, refused=1)
     metrics.partitions_stopped(1)
+    metrics.partitions_unfetched(1)
     metrics.alerts_topic(waiting=2)
     metrics.alerts_lost(1)
     metrics.records_lost(3)
