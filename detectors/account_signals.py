@@ -21,72 +21,71 @@ SIGNAL_TIMER = "signal"
 InForce = Callable[[float], CompiledICP]
 
 
-class Lent:
-    """The account whose turn it is, for all Facts and Outputs of a stage: most events are none of a signal's business, so that
-    handing it to each of them would cost more than what they do. ``tally``: that of the partition."""
+class Turn:
+    """The account whose turn it is, as one signal after the other sees it: both AccountFacts and AccountOutput. A stage has one,
+    and lends it: most events are none of a signal's business, so that making one for each would cost more than what they do.
 
-    __slots__ = ("account", "effects", "state", "tally")
+    What costs something is found when it is asked for. ``in_force``: the ICP version at a time. ``tally``: the partition's.
+    """
+
+    __slots__ = ("_effects", "_in_force", "_signal", "_state", "account", "tally")
 
     account: str
-    state: AccountState
-    effects: Effects
+    _signal: Signal
+    _state: AccountState
+    _effects: Effects
 
-    def __init__(self) -> None:
+    def __init__(self, in_force: InForce) -> None:
+        self._in_force = in_force
         self.tally = Tally()
 
-    def to(self, account: str, state: AccountState, effects: Effects) -> None:
-        self.account, self.state, self.effects = account, state, effects
+    def of(self, account: str, state: AccountState, effects: Effects) -> Turn:
+        self.account = account
+        self._state = state
+        self._effects = effects
+        return self
 
-
-class Facts:
-    """What costs something is found when it is asked for. ``in_force``: the ICP version at a time."""
-
-    __slots__ = ("_in_force", "_lent", "_signal")
-
-    def __init__(self, signal: Signal, in_force: InForce, lent: Lent) -> None:
+    def seen_by(self, signal: Signal) -> Turn:
         self._signal = signal
-        self._in_force = in_force
-        self._lent = lent
+        return self
 
-    @property
-    def account(self) -> str:
-        return self._lent.account
+    # What a signal reads.
 
     @property
     def milestones(self) -> Mapping[str, float]:
-        return self._lent.state.milestones
+        return self._state.milestones
 
     @property
     def source(self) -> str:
         """The acquisition source as it stands, fixed or not."""
-        state = self._lent.state
+        state = self._state
         if state.source:
             return state.source
         return self._in_force(state.now).acquisition.of_account(present(state), state.first_visit)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        return present(self._lent.state)
+        return present(self._state)
 
     @property
     def now(self) -> float:
-        return self._lent.state.now
+        return self._state.now
 
     @property
     def used(self) -> int:
-        return self._lent.state.used
+        return self._state.used
 
     @property
     def memory(self) -> Any:
         if self._signal.memory is None:
             raise TypeError(f"{self._signal.name} has no memory")
-        return memory_of(self._lent.state, self._signal.name, self._signal.memory)
+        return memory_of(self._state, self._signal.name, self._signal.memory)
 
     def icp(self, at: float) -> ICP:
         return self._in_force(at).written
 
     def fits(self, at: float) -> Mapping[str, float | None]:
-        attributes = present(self._lent.state)
+        attributes = present(self._state)
         found: dict[str, float | None] = {}
         for variant in self._in_force(at).variants:
             fit = variant.fit.judge(attributes)
@@ -94,22 +93,14 @@ class Facts:
         return found
 
     def tenure_s(self, at: float) -> float | None:
-        state = self._lent.state
+        state = self._state
         began = state.milestones.get("signed_up")
         if began is None:
             since = state.attributes.get("customer_since")
             began = _seconds_of(since[0]) if since is not None and isinstance(since[0], str) else None
         return at - began if began is not None and began <= at else None
 
-
-class Output:
-    """Observations go out, timers into the account's state."""
-
-    __slots__ = ("_lent", "_signal")
-
-    def __init__(self, signal: str, lent: Lent) -> None:
-        self._signal = signal
-        self._lent = lent
+    # Where it puts what it finds.
 
     def observe(
         self,
@@ -124,16 +115,16 @@ class Output:
         phrases: Sequence[str] = (),
         tokens: Sequence[int] = (),
     ) -> None:
-        effects = self._lent.effects
+        effects = self._effects
         effects.positions.append(effects.position)
         effects.observations.append(
             Observation(
-                signal=self._signal,
+                signal=self._signal.name,
                 measure=measure,
                 at=at,
                 began=began,
                 value=value,
-                account=self._lent.account,
+                account=self.account,
                 known=effects.time,
                 segments=dict(segments),
                 stratum=stratum,
@@ -144,14 +135,14 @@ class Output:
         )
 
     def recorded(self, measure: str, at: float) -> None:
-        if is_news(self._lent.tally, self._signal, measure, at, self._lent.effects.time):
+        if is_news(self.tally, self._signal.name, measure, at, self._effects.time):
             self.observe(measure, at=at, began=at, value=1.0, segments={})
 
     def set_timer(self, name: str, due: float) -> None:
-        set_timer(self._lent.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", due, self._lent.effects)
+        set_timer(self._state, f"{SIGNAL_TIMER}:{self._signal.name}:{name}", due, self._effects)
 
     def drop_timer(self, name: str) -> None:
-        drop_timer(self._lent.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self._lent.effects)
+        drop_timer(self._state, f"{SIGNAL_TIMER}:{self._signal.name}:{name}", self._effects)
 
 
 @lru_cache(4096)

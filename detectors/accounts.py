@@ -11,13 +11,13 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detectors.account_alerts import activation_missed, blocker_ended
 from detectors.account_listings import listings
 from detectors.account_looks import Moved, look, may_matter, plan_look, standing_of
-from detectors.account_signals import Facts, Lent, Output
+from detectors.account_signals import Turn
 from detectors.account_state import (
     AccountState,
     VariantState,
@@ -45,16 +45,12 @@ from detectors.health.tally import (
     tell,
 )
 from detectors.scoring import CompiledVariant, decide
-from detectors.signals.contract import AccountFacts, AccountOutput, Milestone, Signal
+from detectors.signals.contract import Milestone, Signal
 from schemas.event_subjects import OWNERS, PRODUCT_PREFIX
 from schemas.events import AccountProfile, DriftAcknowledged, Envelope, Event, ProductEvent, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (*OWNERS, TALLY_KEY)
-
-
-Hear = Callable[[AccountFacts, Any, float, AccountOutput], None]
-"""a signal's ``on_event``"""
 
 
 class AccountStage:
@@ -72,18 +68,13 @@ class AccountStage:
         self._only = self._icps[0] if len(self._icps) == 1 else None
         self._starts = [icp.effective_from for icp in self._icps]
         self._signals = {signal.name: signal for signal in signals}
-        self._lent = Lent()
-        self._views = {
-            signal.name: (Facts(signal, self.in_force, self._lent), Output(signal.name, self._lent))
-            for signal in signals
-        }
+        self._turn = Turn(self.in_force)
         self._looked = looked_at([needs_of(signal, icps) for signal in signals])
-        self._hearers: dict[type[Envelope], list[tuple[Hear, Facts, Output]]] = {}
+        self._hearers: dict[type[Envelope], list[Signal]] = {}
         """event class -> the signals that want to see its events"""
         for signal in signals:
             for event_class in signal.hears:
-                hearer = (signal.on_event, *self._views[signal.name])
-                self._hearers.setdefault(event_class, []).append(hearer)
+                self._hearers.setdefault(event_class, []).append(signal)
 
     def in_force(self, at: float) -> CompiledICP:
         """The ICP version at ``at`` (Unix seconds)."""
@@ -108,7 +99,7 @@ class AccountStage:
         count(state, heard, self._looked)
 
     def hold(self, state: Tally) -> None:
-        self._lent.tally = state
+        self._turn.tally = state
 
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before. Raises EventRefused, and leaves
@@ -175,9 +166,10 @@ class AccountStage:
         hearers = self._hearers.get(type(event))
         if hearers is None:
             return
-        self._lent.to(account, state, effects)
-        for hear, facts, output in hearers:
-            hear(facts, event, at, output)
+        turn = self._turn.of(account, state, effects)
+        for signal in hearers:
+            turn.seen_by(signal)
+            signal.on_event(turn, event, at, turn)
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit
@@ -290,11 +282,11 @@ class AccountStage:
                     name = _goal_timer(goal)
                     if before is None or name in state.timers:  # else it was said already
                         set_timer(state, name, at + goal.within, effects)
-        self._lent.to(account, state, effects)
+        turn = self._turn.of(account, state, effects)
         for signal in self._signals.values():
             if milestone in signal.listens:
-                facts, output = self._views[signal.name]
-                signal.on_milestone(facts, milestone, output)
+                turn.seen_by(signal)
+                signal.on_milestone(turn, milestone, turn)
 
     def _block(
         self, state: AccountState, variant: CompiledVariant, blocker: Blocker, at: float, effects: Effects
@@ -385,9 +377,8 @@ class AccountStage:
         signal_name, _, name = rest.partition(":")
         signal = self._signals.get(signal_name)
         if signal is not None:
-            self._lent.to(account, state, effects)
-            facts, output = self._views[signal_name]
-            signal.on_timer(facts, name, due, output)
+            turn = self._turn.of(account, state, effects).seen_by(signal)
+            signal.on_timer(turn, name, due, turn)
 
 
 _TIMERS = {

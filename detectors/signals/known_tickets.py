@@ -24,9 +24,9 @@ def hear(known: dict[int, float], ticket_id: str, at: float) -> Literal["new", "
         known[mark] = max(known[mark], at)
         return "known"
     if len(known) >= MAX_KNOWN:
-        oldest = min(known, key=known.__getitem__)
-        if at - known[oldest] < UNTOUCHED_FOR:
+        longest = min(known.values())
+        if at - longest < UNTOUCHED_FOR:
             return "too_many_tickets"
-        del known[oldest]
+        del known[next(mark for mark, heard in known.items() if heard == longest)]
     known[mark] = at
     return "new"
