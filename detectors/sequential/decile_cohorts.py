@@ -9,7 +9,9 @@ Rules:
    of the whole as far as it can be foreseen (Doob's martingale), so that all bits multiply to that of the whole. A value
    must not be told to have ended before others as old are told that they have not.
 2. Each value is one chance of a false alarm, with its first bit: that is what the promise counts.
-3. MOST_STARTS cohorts are kept apart. Older ones become one, which then takes what began in any of them: slower, not wrong.
+3. Paid for is what was told: that a value is beyond some parts asks less of the baseline than where it ends, so it costs less,
+   and the rest when the rest is told. What has ended has paid in full.
+4. MOST_STARTS cohorts are kept apart. Older ones become one, which then takes what began in any of them: slower, not wrong.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from typing import ClassVar, Self
 from msgspec import Struct
 
 from detectors.sequential.contract import CEILING, ChangeEstimate, Unit
-from detectors.sequential.decile_mixture import PARTS, SHARES, DecileMixture
+from detectors.sequential.decile_mixture import PARTS, SHAPES, SHARES, DecileMixture
 from detectors.sequential.stored_state import decode, encode
+from detectors.sequential.table_mixture import paid_for
 
 MOST_STARTS = 40
 STATE_VERSION = 1
@@ -70,17 +73,16 @@ class DecileCohorts:
 
     unit: ClassVar[Unit | None] = "observations"
 
-    def __init__(self, whole: DecileMixture) -> None:
+    def __init__(self, whole: DecileMixture, beyond: Sequence[Sequence[float]]) -> None:
+        """``beyond``: by alternative, what it says for a value that is beyond so many parts."""
         self._whole = whole
-        # By alternative: what it says for a value beyond so many parts.
-        self._beyond = [
-            [1.0, *(_mean(table, number) for number in range(1, PARTS))] for table in whole.tables
-        ]
+        self._beyond = beyond
 
     @classmethod
     def from_baseline(cls, n: int, *, level: float = 0.9, dispersion: float = 1.0) -> Self:
         """As DecileMixture.from_baseline."""
-        return cls(DecileMixture.from_baseline(n, level=level, dispersion=dispersion))
+        whole = DecileMixture.from_baseline(n, level=level, dispersion=dispersion)
+        return cls(whole, [_beyond(masses, n, level, dispersion) for _, masses in SHAPES.values()])
 
     def new_state(self) -> StartsState:
         return StartsState([])
@@ -174,7 +176,13 @@ class DecileCohorts:
         return [(cls.from_baseline(300), quiet, impossible)]
 
 
-def _mean(table: Sequence[float], number: int) -> float:
-    """Of the parts from ``number`` on, by their shares."""
-    masses = sum(share * each for share, each in zip(SHARES[number:], table[number:], strict=True))
-    return masses / sum(SHARES[number:])
+def _beyond(masses: Sequence[float], n: int, level: float, dispersion: float) -> list[float]:
+    """The last entry of tables of the parts up to some one, with all others as one: each is paid for as the table that it is
+    (rule 3), so that the mean of what was told is within the bound however much of the values is known."""
+    told = [1.0]
+    for number in range(1, PARTS):
+        shares = [*SHARES[:number], sum(SHARES[number:])]
+        known = [*masses[:number], sum(masses[number:])]
+        table = [mass / share for mass, share in zip(known, shares, strict=True)]
+        told.append(paid_for(table, shares, n + 1, level=level, dispersion=dispersion)[-1])
+    return told

@@ -76,8 +76,8 @@ def _edges(deals: Sequence[Followed]) -> list[float] | None:
     return edges if edges[-1] < _NEVER else None
 
 
-def unsteady(stretch: Stretch) -> int | None:
-    """The first deal of the newer half, where the halves spread differently; else None."""
+def unsteady(stretch: Stretch, level: float = UNSTEADY) -> int | None:
+    """The first deal of the newer half, where the halves spread differently at ``level`` on either side; else None."""
     middle = len(stretch.deals) // 2
     last = stretch.edges[-1]
     older, newer = (
@@ -85,7 +85,7 @@ def unsteady(stretch: Stretch) -> int | None:
         for half in (stretch.deals[:middle], stretch.deals[middle:])
     )
     wider = brown_forsythe(older, newer)
-    return middle if min(wider, 1 - wider) < UNSTEADY else None
+    return middle if min(wider, 1 - wider) < level else None
 
 
 def spread(deals: Sequence[Followed]) -> float:

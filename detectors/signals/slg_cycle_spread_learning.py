@@ -55,17 +55,21 @@ def drop_unsteady(state: SpreadState, found: dict[str, Stretch]) -> list[Change]
     return changes
 
 
-def freeze_band(band: Band, stretch: Stretch) -> None:
-    band.edges, band.n = stretch.edges, len(stretch.deals)
+def freeze_band(band: Band, stretch: Stretch, *, growing: bool) -> None:
+    take_deciles(band, stretch)
+    band.past = stretch.deals if growing else []
     band.deals = [deal for deal in band.deals if deal.began >= stretch.until]
 
 
-def first_watch(state: SpreadState, found: dict[str, Stretch], at: float, promise: Promise) -> SpreadWatch:
-    """Freezes the bands that were found; the detector's state is not in it yet."""
+def take_deciles(band: Band, stretch: Stretch) -> None:
+    band.edges, band.n = stretch.edges, len(stretch.deals)
+
+
+def watch_of(state: SpreadState, found: dict[str, Stretch], at: float, promise: Promise) -> SpreadWatch:
+    """Of bands that have the deciles of what was ``found``; the detector's state is not in it yet."""
     weeks, sample = [], []
     for name, stretch in found.items():
         band = state.bands[name]
-        freeze_band(band, stretch)
         weeks.append(outer_by_week(band, stretch.deals))
         sample += [standardised(band, deal, at) for deal in stretch.deals]
     n = sum(len(stretch.deals) for stretch in found.values())

@@ -4,14 +4,16 @@ Rules (those of every monitor: monitor.py):
 1. Each deal is judged decile by decile, at the age at which a decile of its band ends: has it closed within it, or is it
    beyond? So what is open counts, no cohort looks fast because it is young, and nothing waits for the slowest.
 2. The baseline are deciles by band (slg_cycle_spread_baseline.py). Bands freeze one by one, slow ones later; a deal of a band
-   without deciles is not judged. Watching begins when those that are known have enough.
+   without deciles is not judged. Watching begins when those that are known have enough, and the baseline grows as long as
+   nothing changes (slg_cycle_spread_growth.py).
 3. The detector is that of shapes in deciles (sequential/decile_mixture.py); it pays for the deciles of the bands that the
    last weeks are made of, and for the baseline's dispersion by week. Threshold: the promise, by the deals opened.
 4. What is found gets its name from samples within band (sequential/spread_labels.py), anew each week; until there are enough
    deals of which all is known, from the detector.
 5. A drift has ended when the opposite detector of the share in the outer deciles, whose null is half-way back, is over the
    threshold of one false end a year, and that share is within the baseline's bound again.
-6. A deal closed in bulk before its band's median is forgotten; an older one counts as closed at that age.
+6. A deal closed in bulk before its band's median is forgotten; an older one counts as closed at that age. On a day with
+   FEWEST_OF_BULK_DAY such closings the same holds for all that closed on it: the first ones only came before it was plain.
 """
 
 from __future__ import annotations
@@ -32,12 +34,13 @@ from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
 from detectors.signals.slg_cycle_spread_baseline import LEAST_IN_ALL, Stretch, worth
 from detectors.signals.slg_cycle_spread_dating import date_spread
+from detectors.signals.slg_cycle_spread_growth import grown_watch, stop_growing
 from detectors.signals.slg_cycle_spread_learning import (
     drop_unsteady,
-    first_watch,
     freeze_band,
     measure,
     stretches,
+    watch_of,
 )
 from detectors.signals.slg_cycle_spread_state import (
     ENDED,
@@ -55,6 +58,7 @@ from detectors.signals.slg_cycle_spread_state import (
     close,
     decile,
     follow,
+    forget_young_of,
     log_days,
     merge,
     new_week,
@@ -69,6 +73,8 @@ from schemas.duration import DAY, WEEK
 from schemas.observations import Observation
 
 RECENT_WEEKS = 8
+FEWEST_OF_BULK_DAY = 4
+"""Closings in bulk. Fewer come by chance, and to forget a day for them makes a wider spread harder to see."""
 _NAMES: dict[str, Label] = {"two clusters": "two clusters", "slow cluster": "two clusters"}
 
 
@@ -172,10 +178,22 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
         if band is None:
             return
         began, won = observation.began, observation.measure == WON
+        if observation.measure == IN_BULK:
+            self._forget_bulk_day(observation.at // DAY)
         if observation.measure == IN_BULK and band.edges and log_days(days) < band.edges[MEDIAN]:
             band.deals = [deal for deal in band.deals if deal.began != began]
         elif not close(reversed(band.deals), began, days, won=won):
+            close(reversed(band.past), began, days, won=won)
             close((each.deal for each in reversed(state.known) if each.band == name), began, days, won=won)
+
+    def _forget_bulk_day(self, day: float) -> None:
+        """Rule 6, with one more closing in bulk on ``day`` (since 1970)."""
+        state = self.stored
+        state.in_bulk = state.in_bulk + 1 if day == state.bulk_day else 1
+        state.bulk_day = day
+        if state.in_bulk >= FEWEST_OF_BULK_DAY:
+            for band in state.bands.values():
+                forget_young_of(band, day)
 
     def _begin_week(self, at: float, may_freeze: bool) -> Sequence[Change]:
         """Once a week of creation: bands that have become known freeze, and the detector learns which bands it now sees."""
@@ -185,7 +203,9 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
             known = {n: each for n, each in found.items() if each.days >= self._promise.min_baseline_days}
             changes = drop_unsteady(state, known)
             for name, stretch in known.items():
-                freeze_band(state.bands[name], stretch)
+                freeze_band(state.bands[name], stretch, growing=state.watch.growing)
+            if state.watch.growing:
+                state.watch = grown_watch(state, state.watch, self.statistic, at, self._promise)
             self._renew(state.watch, at)
             if state.drift is not None:  # slow deals are known late: the shape becomes clear with them
                 state.drift.label = self._label(state.watch, state.drift.dated.since, at)
@@ -202,7 +222,9 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
 
     def _freeze(self, found: dict[str, Stretch], at: float) -> None:
         state = self.stored
-        state.watch = first_watch(state, found, at, self._promise)
+        for name, stretch in found.items():
+            freeze_band(state.bands[name], stretch, growing=True)
+        state.watch = watch_of(state, found, at, self._promise)
         self._renew(state.watch, at)
         state.watch.detection = self._new_detection(state.watch)
 
@@ -232,7 +254,9 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
                 reached = bisect_right(ages, at - deal.began)
                 if reached > deal.beyond and (deal.beyond != ENDED or reached == len(ages)):
                     found.append((deal.began + ages[reached - 1], name, deal, reached))
-            band.deals = [deal for deal in band.deals if bisect_right(ages, at - deal.began) < len(ages)]
+            if band.past:
+                band.past += [deal for deal in band.deals if at - deal.began >= ages[-1]]
+            band.deals = [deal for deal in band.deals if at - deal.began < ages[-1]]
         found.sort(key=lambda each: each[:2])
         return found
 
@@ -278,6 +302,7 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
             dated, self._label(watch, dated.since, at), (share + risen) / 2, MixtureState([])
         )
         drift.recovery = _recovery(drift).new_state()
+        stop_growing(self.stored, watch)
         return self._begin_drift(drift)
 
     def _label(self, watch: SpreadWatch, since: float, at: float) -> Label:

@@ -54,13 +54,15 @@ class Followed(Struct, array_like=True):
 
 class Band(Struct, array_like=True):
     """``deals``: not judged yet, in the order in which they were heard of; every ``stride``-th, ``skipped`` since the last.
-    ``edges``: of the parts, in log days, empty while learning; from ``n`` deals."""
+    ``edges``: of the parts, in log days, empty while learning; from ``n`` deals. ``past``: while the baseline grows, the deals
+    that it was made of and those that were judged since."""
 
     deals: list[Followed] = field(default_factory=list)
     stride: int = 1
     skipped: int = 0
     edges: list[float] = field(default_factory=list)
     n: int = 0
+    past: list[Followed] = field(default_factory=list)
 
 
 class Judged(Struct, array_like=True):
@@ -81,7 +83,7 @@ class SpreadWeek(Week, array_like=True):
 
 class SpreadWatch(Struct, array_like=True):
     """``n`` baseline deals, ``ones`` of them in the outer deciles; ``paid_for``: how many the deciles are worth in the bands
-    of the last weeks; ``sample``: some of the baseline's deals, as ``standardised`` gives them."""
+    of the last weeks; ``sample``: some of the baseline's deals, as ``standardised`` gives them; whether it is ``growing``."""
 
     n: int
     ones: int
@@ -90,6 +92,7 @@ class SpreadWatch(Struct, array_like=True):
     threshold: float
     detection: StartsState
     sample: list[float]
+    growing: bool = True
 
 
 class SpreadEpisode(DatedDrift, array_like=True):
@@ -110,6 +113,10 @@ class SpreadState(LifeState[SpreadWeek, SpreadWatch, SpreadEpisode, Recovery], k
     """deals that a baseline could be made of, as of the last week"""
     days: float = 0.0
     """that they cover"""
+    bulk_day: float = 0.0
+    """the newest day with closings in bulk (since 1970)"""
+    in_bulk: int = 0
+    """closings in bulk on it"""
     known: list[Judged] = field(default_factory=list)
 
 
@@ -153,6 +160,21 @@ def close(deals: Iterable[Followed], began: float, days: float, *, won: bool) ->
             deal.days, deal.won = days, won
             return True
     return False
+
+
+def forget_young_of(band: Band, day: float) -> None:
+    """Forgets what closed on ``day`` (since 1970) before the band's median, but for what has been told already."""
+    if not band.edges:
+        return
+    median = math.exp(band.edges[MEDIAN])
+    band.deals = [
+        deal
+        for deal in band.deals
+        if deal.days == OPEN
+        or deal.days >= median
+        or deal.beyond == ENDED
+        or (deal.began + deal.days * DAY) // DAY != day
+    ]
 
 
 def log_days(days: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -11,14 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.sequential.decile_mixture import PARTS
-from detectors.signals.opportunities import OPENED
+from detectors.signals.monitor import Promise
+from detectors.signals.opportunities import IN_BULK, OPENED
 from detectors.signals.slg_cycle_spread import CycleSpread
 from detectors.signals.slg_cycle_spread_baseline import stretch_of
+from detectors.signals.slg_cycle_spread_monitor import FEWEST_OF_BULK_DAY, SpreadMonitor
 from detectors.signals.slg_cycle_spread_state import (
+    ENDED,
     MOST_DEALS,
     OPEN,
     Band,
     Followed,
+    SpreadState,
     SpreadWeek,
     follow,
     share_in_outer,
@@ -30,6 +35,7 @@ from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, log_normal, pi
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = CycleSpread.configured(DriftSettings(), 120)
+PROMISE = Promise(false_alarms_per_year=1.0, monitors=120, min_baseline=300, min_baseline_days=28.0)
 
 
 def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
@@ -143,3 +149,29 @@ def test_a_share_counts_those_of_whom_not_all_is_known() -> None:
     assert found.estimate == pytest.approx(0.2 + 0.8 / 9)
     assert found.low < found.estimate < found.high
     assert share_in_outer([SpreadWeek(START, 0, 0, 0.0)]) is None
+
+
+def bulk_day(in_bulk: int) -> list[float]:
+    """Days of age of the deals that are left of a band after a day with so many closings in bulk."""
+    at = START + 1000 * DAY
+    edges = [math.log(10.0 * number) for number in range(1, PARTS)]
+    closed = [
+        Followed(at - 15 * DAY, 15.0),
+        Followed(at - 25 * DAY, 24.0),  # on the day before
+        Followed(at - 35 * DAY, 35.0, beyond=ENDED),
+        Followed(at - 95 * DAY, 95.0),  # beyond the median
+        Followed(at - 45 * DAY),
+    ]
+    bulk = [Followed(at - (20 + number) * DAY) for number in range(in_bulk)]
+    state = SpreadState(bands={"one": Band(deals=[*closed, *bulk], edges=edges, n=300)})
+    monitor = SpreadMonitor(PROMISE, state)
+    for deal in bulk:
+        told = msgspec.structs.replace(SIGNAL.healthy_example()[0], measure=IN_BULK, at=at, began=deal.began)
+        age = (at - deal.began) / DAY
+        monitor.take(msgspec.structs.replace(told, value=age, stratum="one"), may_freeze=True)
+    return [(at - deal.began) / DAY for deal in state.bands["one"].deals]
+
+
+def test_on_a_day_with_many_closings_in_bulk_the_first_ones_belong_to_it() -> None:
+    assert bulk_day(FEWEST_OF_BULK_DAY - 1) == [15, 25, 35, 95, 45]
+    assert bulk_day(FEWEST_OF_BULK_DAY) == [25, 35, 95, 45]

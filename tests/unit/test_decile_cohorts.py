@@ -111,5 +111,20 @@ def test_the_promise_is_kept_while_values_end_out_of_order() -> None:
     assert alarms
 
 
+def test_what_is_told_is_paid_for_however_much_that_is() -> None:
+    """Shares that a baseline of 500 may hide: the mean of what was told of a value that has passed so many parts is at most 1
+    for nine in ten of them, as the whole value's is."""
+    whole, detector = DecileMixture.from_baseline(500), DecileCohorts.from_baseline(500)
+    hidden = np.random.default_rng(2).dirichlet(501 * np.array(SHARES), size=4000)
+    for number in range(1, PARTS):
+        state = detector.new_state()
+        detector.update(state, Known(0, number, ended=number == LAST), 0.0)
+        for beyond, table in zip(state.starts[0].evidence, whole.tables, strict=True):
+            told = np.array([*table[:number], *[beyond] * (PARTS - number)])
+            assert np.mean(hidden @ told <= 1) >= 0.88
+            # It costs less than the whole.
+            assert beyond >= np.dot(SHARES[number:], table[number:]) / sum(SHARES[number:]) * (1 - 1e-12)
+
+
 def test_the_cuts_are_those_of_the_shares() -> None:
     assert list(accumulate(SHARES))[:-1] == pytest.approx(CUTS)
