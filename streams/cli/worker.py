@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +13,10 @@ from streams.icp_files import load_icps
 from streams.kafka.worker import Worker
 from streams.pipeline import spare_the_collector
 from streams.settings_file import load_settings
+
+SWITCH_S = 0.01
+"""How long the thread that steps keeps the interpreter when others want it: twice Python's own, since each time it gets it back
+its caches are cold. Heartbeats and requests can wait for as long."""
 
 
 @click.command(name="worker")
@@ -30,6 +35,7 @@ def command(
     settings = load_settings(settings_path)
     worker = Worker(settings, load_icps(icp_paths or settings.icp), metrics_at=metrics)
     spare_the_collector()
+    sys.setswitchinterval(SWITCH_S)
     run_until_signal(
         lambda: worker.run(
             lambda: click.echo("plumbline worker" + (f", metrics at {worker.url}" if worker.url else ""))

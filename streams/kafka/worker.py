@@ -58,8 +58,9 @@ from streams.web.monitoring import monitoring
 
 ACCOUNTS = "accounts"
 DRIFT = "drift"
-LANE_THREADS = 2
-"""They share one interpreter: the second one computes while the first waits for the store."""
+STEPPING_THREADS = 1
+"""Two would take turns at the one interpreter, and each turn brings what they work on to another core: an event then costs a
+seventh more processor time, which is more than is won while one of them waits for the store."""
 CACHED_STATES = 200_000
 """Decoded account states kept in memory, over all partitions of a worker."""
 NOTE_EVERY_S = 5.0
@@ -93,7 +94,7 @@ class Worker:
         self._event_topics = event_topics(settings.kafka)
         self._observations = settings.kafka.topic_prefix + OBSERVATIONS
         self._options = client_options(settings.kafka)
-        self._threads = ThreadPoolExecutor(LANE_THREADS, thread_name_prefix="partition")
+        self._threads = ThreadPoolExecutor(STEPPING_THREADS, thread_name_prefix="partition")
         self._lanes: dict[tuple[str, int], tuple[Lane, asyncio.Task[None]]] = {}
         self._member: Membership | None = None
         self._noted: dict[TP, int] = {}
