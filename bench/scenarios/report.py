@@ -57,7 +57,10 @@ def _found(by_scenario: By) -> str:
             delays = [delay_of(run, signal) for run in runs]
             best = Optimum(signal, runs).delays()
             found = [delay for delay in delays if math.isfinite(delay)]
-            ratio = _mean(delays) / _mean(best) if found and math.isfinite(_mean(best)) else math.inf
+            both = [pair for pair in zip(delays, best, strict=True) if all(map(math.isfinite, pair))]
+            ratio = (
+                sum(delay for delay, _ in both) / sum(soonest for _, soonest in both) if both else math.inf
+            )
             early = sum(any(day < 0 for day in alarms(run, signal)) for run in runs)
             size = size_of(SCENARIOS[name])
             # The pass mark is at the mean, for a single history is a matter of luck.
@@ -143,10 +146,6 @@ def _who(runs: Sequence[Run], kind: str) -> str:
     return ", ".join(f"{said} {count}" for said, count in sorted(counts.items()))
 
 
-def _mean(values: Sequence[float]) -> float:
-    return statistics.fmean(values) if values else math.inf
-
-
 def _number(value: float, digits: int = 0) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "never"
 
@@ -156,4 +155,4 @@ def _spread(values: Sequence[float], digits: int = 0) -> str:
     if not finite:
         return "never"
     missed = "" if len(finite) == len(values) else f" ({len(values) - len(finite)} never)"
-    return f"{_mean(finite):.{digits}f}, {max(finite):.{digits}f}{missed}"
+    return f"{statistics.fmean(finite):.{digits}f}, {max(finite):.{digits}f}{missed}"

@@ -87,6 +87,20 @@ def test_an_alarm_before_the_change_is_no_find() -> None:
     assert delay_of(made([drifting(3, "plg.conversion_gap")]), "slg.hedged_language") == math.inf
 
 
+def test_the_ratio_is_of_the_seeds_in_which_both_find_the_change() -> None:
+    name = "slg-hedged-notes"
+    plain = made([drifting(30)], history(1, 0.1, 0.3))
+    unlucky = made([drifting(90)], history(2, 0.1, 0.1))  # not to be found by the observations
+
+    alone, with_unlucky = report({name: [plain]}), report({name: [plain, unlucky]})
+
+    (soonest,) = Optimum("slg.hedged_language", [plain]).delays()
+    assert f"| {30 / soonest:.2f} |" in alone.replace("*", "")
+    assert "| 2 of 2 | 60, 90 |" in with_unlucky
+    assert "(1 never) |" in with_unlucky
+    assert "| never |" not in with_unlucky.replace("*", "")
+
+
 def test_the_report_marks_what_was_missed_and_what_was_loud() -> None:
     told = [history(seed, 0.1, 0.3) for seed in (1, 2)]
     missed = report({"slg-hedged-notes": [made([drifting(30)], told[0]), made([], told[1])]})
