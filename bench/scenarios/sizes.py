@@ -36,7 +36,7 @@ _BY_NAME = {
     "healthy": Size(accounts=2500, days=400, activity=0.05, support=0.5),
     "healthy-sales-led": Size(accounts=3500, days=500),
     "healthy-community-led": Size(accounts=2000, days=500, activity=0.03, support=0.6),
-    "plg-silent-drift": Size(accounts=16000, days=500),
+    "plg-silent-drift": Size(accounts=22_400, days=700),
     "plg-slower-not-fewer": Size(accounts=16000, days=500),
     "slg-wide-pipeline": Size(accounts=4000, days=800),
     "plg-the-curious": Size(accounts=6000, days=600, activity=0.08, support=0.25),
