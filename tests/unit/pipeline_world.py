@@ -96,6 +96,10 @@ def lingering(*, slow: float, late_wins: float, until: float = 1e9) -> Length:
     return length
 
 
+def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
+    return log_normal(day, random, 0.5 if day < CHANGE else 0.85)
+
+
 def two_speeds(day: float, random: np.random.Generator) -> tuple[float, bool]:
     took, won = log_normal(day, random)
     return took * (1.0 if day < CHANGE else 5**0.6 if random.random() < 0.4 else 5**-0.4), won

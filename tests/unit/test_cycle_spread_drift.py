@@ -31,15 +31,11 @@ from detectors.signals.slg_cycle_spread_state import (
 from schemas.alerts import DriftAlert
 from schemas.settings import DriftSettings
 from tests.unit.judging import judge, said
-from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, log_normal, pipeline, two_speeds
+from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, log_normal, pipeline, two_speeds, wider
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = CycleSpread.configured(DriftSettings(), 120)
 PROMISE = Promise(false_alarms_per_year=1.0, monitors=120, min_baseline=300, min_baseline_days=28.0)
-
-
-def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
-    return log_normal(day, random, 0.5 if day < CHANGE else 0.85)
 
 
 def slower(day: float, random: np.random.Generator) -> tuple[float, bool]:

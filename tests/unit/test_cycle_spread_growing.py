@@ -24,15 +24,11 @@ from detectors.signals.slg_cycle_spread_monitor import SpreadMonitor
 from detectors.signals.slg_cycle_spread_state import ENDED, Band, Followed, SpreadState, SpreadWatch
 from schemas.settings import DriftSettings
 from tests.unit.judging import said
-from tests.unit.pipeline_world import CHANGE, DAY, START, log_normal, pipeline
+from tests.unit.pipeline_world import CHANGE, DAY, START, pipeline, wider
 
 SIGNAL = CycleSpread.configured(DriftSettings(), 120)
 PROMISE = Promise(false_alarms_per_year=1.0, monitors=120, min_baseline=300, min_baseline_days=28.0)
 SIZE, QUIET, LIMIT = 500, 10.0, 200_000.0
-
-
-def wider(day: float, random: np.random.Generator) -> tuple[float, bool]:
-    return log_normal(day, random, 0.5 if day < CHANGE else 0.85)
 
 
 def course(
