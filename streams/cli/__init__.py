@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sqlite3
 import sys
+from typing import NoReturn
 
 import click
 
 from schemas.errors import PlumblineError
+from streams.terminal_text import printable
 
 COMMANDS = {
     "run": ("streams.cli.run", "Run the embedded service: HTTP in, scores, drift, webhooks, one process."),
@@ -71,9 +75,27 @@ def plumbline() -> None:
 
 
 def main() -> None:
-    """The console script: an error of ours is printed as it is and ends with its exit code."""
+    """The console script: an error of ours is printed as it is and ends with its exit code. What the system says of a file or
+    SQLite of the data file is said likewise: a traceback would not say what to do about it."""
     try:
         plumbline(prog_name="plumbline")
     except PlumblineError as error:
         click.echo(f"plumbline: {error}", err=True)
         sys.exit(error.exit_code)
+    except sqlite3.DatabaseError as error:
+        _end(
+            f"the data file, plumbline.db in the data directory, can't be used: {error}",
+            "check that the file is whole, who may read and write there, and that the disk has room",
+        )
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(
+            f"{printable(os.fsdecode(error.filename))}: {error.strerror}",
+            "check the path, who may read and write there, and that the disk has room",
+        )
+
+
+def _end(what: str, remedy: str) -> NoReturn:
+    click.echo(f"plumbline: {PlumblineError(what, remedy=remedy)}", err=True)
+    sys.exit(PlumblineError.exit_code)

@@ -107,7 +107,7 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """
     if not create and not path.is_file():
         raise PlumblineError(
-            f"there is no {path.name} in the data directory",
+            f"there is no {path.name} in the data directory {path.parent}",
             remedy="give the directory of a service that has run, with --data-dir or --settings",
         )
     db: sqlite3.Connection | None = None

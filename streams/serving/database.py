@@ -66,7 +66,7 @@ class Database:
                 return self._idle.pop()
         if not self.path.is_file():
             raise Unreadable(
-                f"there is no {self.path.name} in the data directory",
+                f"there is no {self.path.name} in the data directory {self.path.parent}",
                 remedy="start the service once with `plumbline run`, or name another directory with --data-dir",
             )
         try:
