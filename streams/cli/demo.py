@@ -23,6 +23,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.errors import PlumblineError
+from schemas.file_positions import Positions
+from schemas.settings import Settings
+from schemas.yaml_file import validate_data
 from streams.cli.run import serve_until_signal
 from streams.embedded import EmbeddedService
 from streams.history import batches
@@ -75,8 +78,8 @@ def command(folder: Path, listen: str, accounts: int, seed: int, until_delivered
     """
     configure_logs(as_json=False)
     console = Console()
+    _require_free(validate_data(Settings, {"listen": listen}, Positions(), "--listen"))
     _prepare(folder)
-    _write_company(console, folder, accounts, seed)
     port = _free_port()
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     settings_path = folder / "plumbline.yaml"
@@ -84,6 +87,7 @@ def command(folder: Path, listen: str, accounts: int, seed: int, until_delivered
     settings_path.write_text(SETTINGS.format(listen=listen, port=port, secret=secret))
     shutil.copyfile(sample("acme/icp.yaml"), folder / "icp.yaml")
     settings = load_settings(settings_path)
+    _write_company(console, folder, accounts, seed)
     receiver = subprocess.Popen(  # noqa: S603 - this very program
         [
             sys.executable,
@@ -178,6 +182,18 @@ def _write_company(console: Console, folder: Path, accounts: int, seed: int) -> 
             log.append([line.rstrip(b"\n") for _, line in batch])
     finally:
         log.close()
+
+
+def _require_free(settings: Settings) -> None:
+    """Before a folder is emptied, which may be that of a demo that runs, and before the company is simulated."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise PlumblineError(
+            f"{settings.listen} can't be listened on: {error.strerror}",
+            remedy="end what uses the port (another demo?), or choose another: plumbline demo --listen 127.0.0.1:PORT --folder NEW",
+        ) from None
 
 
 def _free_port() -> int:

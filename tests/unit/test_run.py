@@ -173,12 +173,28 @@ def test_the_demo_brings_a_trigger_alert_and_the_drift_alert_to_the_receiver(tmp
 def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     done = subprocess.run(
-        [*COMMAND, "demo", "--folder", str(tmp_path)],
+        [*COMMAND, "demo", "--folder", str(tmp_path), "--listen", "127.0.0.1:0"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
     assert "was not made by plumbline demo" in done.stderr
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_a_second_demo_leaves_the_folder_of_the_first_alone(tmp_path: Path) -> None:
+    """Its port is taken, which is said before anything is emptied or simulated."""
+    (tmp_path / "made-by-plumbline-demo").touch()
+    (tmp_path / "data").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        done = subprocess.run(
+            [*COMMAND, "demo", "--folder", str(tmp_path), "--listen", f"127.0.0.1:{port}"],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port} can't be listened on" in done.stderr
+    assert done.stdout == ""
+    assert (tmp_path / "data").is_dir()
 
 
 def test_a_flood_of_dead_letters_holds_it_still_until_somebody_says_go_on(tmp_path: Path) -> None:
