@@ -28,10 +28,11 @@ class Turn:
     What costs something is found when it is asked for. ``in_force``: the ICP version at a time. ``tally``: the partition's.
     """
 
-    __slots__ = ("_effects", "_in_force", "_signal", "_state", "account", "tally")
+    __slots__ = ("_effects", "_in_force", "_state", "account", "signal", "tally")
 
     account: str
-    _signal: Signal
+    signal: Signal
+    """whose turn it is to look; set by who lends the turn"""
     _state: AccountState
     _effects: Effects
 
@@ -43,10 +44,6 @@ class Turn:
         self.account = account
         self._state = state
         self._effects = effects
-        return self
-
-    def seen_by(self, signal: Signal) -> Turn:
-        self._signal = signal
         return self
 
     # What a signal reads.
@@ -77,9 +74,10 @@ class Turn:
 
     @property
     def memory(self) -> Any:
-        if self._signal.memory is None:
-            raise TypeError(f"{self._signal.name} has no memory")
-        return memory_of(self._state, self._signal.name, self._signal.memory)
+        signal = self.signal
+        if signal.memory is None:
+            raise TypeError(f"{signal.name} has no memory")
+        return memory_of(self._state, signal.name, signal.memory)
 
     def icp(self, at: float) -> ICP:
         return self._in_force(at).written
@@ -119,7 +117,7 @@ class Turn:
         effects.positions.append(effects.position)
         effects.observations.append(
             Observation(
-                signal=self._signal.name,
+                signal=self.signal.name,
                 measure=measure,
                 at=at,
                 began=began,
@@ -135,14 +133,14 @@ class Turn:
         )
 
     def recorded(self, measure: str, at: float) -> None:
-        if is_news(self.tally, self._signal.name, measure, at, self._effects.time):
+        if is_news(self.tally, self.signal.name, measure, at, self._effects.time):
             self.observe(measure, at=at, began=at, value=1.0, segments={})
 
     def set_timer(self, name: str, due: float) -> None:
-        set_timer(self._state, f"{SIGNAL_TIMER}:{self._signal.name}:{name}", due, self._effects)
+        set_timer(self._state, f"{SIGNAL_TIMER}:{self.signal.name}:{name}", due, self._effects)
 
     def drop_timer(self, name: str) -> None:
-        drop_timer(self._state, f"{SIGNAL_TIMER}:{self._signal.name}:{name}", self._effects)
+        drop_timer(self._state, f"{SIGNAL_TIMER}:{self.signal.name}:{name}", self._effects)
 
 
 @lru_cache(4096)

@@ -168,7 +168,7 @@ class AccountStage:
             return
         turn = self._turn.of(account, state, effects)
         for signal in hearers:
-            turn.seen_by(signal)
+            turn.signal = signal
             signal.on_event(turn, event, at, turn)
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
@@ -285,7 +285,7 @@ class AccountStage:
         turn = self._turn.of(account, state, effects)
         for signal in self._signals.values():
             if milestone in signal.listens:
-                turn.seen_by(signal)
+                turn.signal = signal
                 signal.on_milestone(turn, milestone, turn)
 
     def _block(
@@ -377,7 +377,8 @@ class AccountStage:
         signal_name, _, name = rest.partition(":")
         signal = self._signals.get(signal_name)
         if signal is not None:
-            turn = self._turn.of(account, state, effects).seen_by(signal)
+            turn = self._turn.of(account, state, effects)
+            turn.signal = signal
             signal.on_timer(turn, name, due, turn)
 
 

@@ -8,9 +8,9 @@ Rules:
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Literal
 
+from detectors.signals.marks import mark_of
 from schemas.duration import DAY
 
 MAX_KNOWN = 64
@@ -19,7 +19,7 @@ UNTOUCHED_FOR = 60 * DAY
 
 def hear(known: dict[int, float], ticket_id: str, at: float) -> Literal["new", "known", "too_many_tickets"]:
     """``known``: digest of a ticket's id -> when it was heard of last, Unix seconds; changed in place."""
-    mark = int.from_bytes(blake2b(ticket_id.encode(), digest_size=8).digest())
+    mark = mark_of(ticket_id)
     if mark in known:
         known[mark] = max(known[mark], at)
         return "known"

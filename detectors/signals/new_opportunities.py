@@ -15,12 +15,12 @@ For the account halves of slg.hedged_language and slg.off_profile_pipeline. Rule
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Literal, TypeVar
 
 from msgspec import Struct
 
 from detectors.signals.bursts import BurstRule
+from detectors.signals.marks import mark_of
 from schemas.duration import DAY
 from schemas.events import StageChangedData
 
@@ -104,6 +104,8 @@ def over(
     waiting: list[AnyOpening], now: float, settling_s: float, *, closing_ends: bool = True
 ) -> list[tuple[AnyOpening, float]]:
     """Takes out the openings that are over by ``now``, the oldest first, each with when it was over (Unix seconds)."""
+    if not waiting:
+        return []
     ended = [each for each in waiting if due(each, settling_s) <= now or (closing_ends and not each.open)]
     waiting[:] = [each for each in waiting if each not in ended]
     times = [(each, max(min(due(each, settling_s), now), each.began)) for each in ended]
@@ -130,8 +132,3 @@ def _forget(known: list[Known], waiting: list[AnyOpening], now: float) -> None:
         oldest = min(known, key=lambda each: each.heard)
         if now - oldest.heard > UNTOUCHED_FOR and oldest.mark not in kept:
             known.remove(oldest)
-
-
-def mark_of(opportunity_id: str) -> int:
-    """What an opportunity is known by: short, whatever its id is."""
-    return int.from_bytes(blake2b(opportunity_id.encode(), digest_size=8).digest())

@@ -26,6 +26,7 @@ from msgspec import Struct
 from detectors.signals.bulk_closings import BulkClosings
 from detectors.signals.bursts import BurstRule
 from detectors.signals.contract import AccountFacts, AccountOutput
+from detectors.signals.marks import mark_of
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.new_opportunities import (
@@ -33,7 +34,6 @@ from detectors.signals.new_opportunities import (
     MAX_KNOWN,
     NOBODY,
     UNTOUCHED_FOR,
-    mark_of,
 )
 from detectors.signals.segmented import SegmentedSignal, promise_of
 from detectors.signals.segmented_state import SegmentedState

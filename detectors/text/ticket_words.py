@@ -46,7 +46,7 @@ def ticket_tokens(subject: str, body: str | None = None) -> tuple[int, ...]:
     """The words as numbers from 0 to BUCKETS - 1: rising, each once, at most MAX_TOKENS."""
     found: set[int] = set()
     for word in _words(subject, body):
-        found.add(crc32(word.encode("utf-8", "replace")) % BUCKETS)
+        found.add(_number(word))
         if len(found) == MAX_TOKENS:
             break
     return tuple(sorted(found))
@@ -71,8 +71,15 @@ def kind_by_category(category: str | None, tickets: Mapping[TicketKind, Iterable
     return None
 
 
+@lru_cache(4096)
+def _number(word: str) -> int:
+    """Remembered: most words of most tickets are a few hundred."""
+    return crc32(word.encode("utf-8", "replace")) % BUCKETS
+
+
 def _words(subject: str, body: str | None) -> Iterable[str]:
-    text = normalize("NFC", f"{subject}\n{body or ''}"[:_READ_CHARS]).casefold().replace("’", "'")
+    text = f"{subject}\n{body or ''}"[:_READ_CHARS]
+    text = text.lower() if text.isascii() else normalize("NFC", text).casefold().replace("’", "'")
     if _LEFT_OUT.search(text):
         text = " ".join(chunk for chunk in text.split() if not _LEFT_OUT.search(chunk))
     return (word for word in cast(list[str], _WORDS.findall(text)) if len(word) <= _MAX_WORD)
