@@ -27,8 +27,8 @@ Milestone = Literal["signed_up", "activated", "onboarded", "converted", "churned
 VerdictState = Literal["learning", "watching", "drifting", "acknowledged", "resolved", "suspended", "ill"]
 """``suspended``: a source that the signal feeds on is ill (detectors/suspension.py); ``ill``: a source, of data.health.
 ``acknowledged``: a drift that is on, and of which a person has said that it is known (detectors/decisions.py)"""
-Quantity = Literal["share", "days", "ratio", "number", "events_a_day"]
-"""what the numbers of a verdict are; ``events_a_day``: of a source, and their ``n`` are hours (data.health)"""
+Quantity = Literal["share", "days", "ratio", "features", "events_a_day"]
+"""what the numbers of a verdict are; ``features``: different ones in ten uses (plg.adoption_breadth); ``events_a_day``: of a source, and their ``n`` are hours (data.health)"""
 ALL = "all"
 """The segment that holds everything."""
 PERSONS = frozenset({"rep"})

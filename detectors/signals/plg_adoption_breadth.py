@@ -62,7 +62,7 @@ class AdoptionBreadth(SegmentedSignal):
     hears: frozenset[type[Envelope]] = frozenset({ProductEvent})
     memory: type[Struct] | None = Memory
 
-    unit: ClassVar[Quantity] = "number"
+    unit: ClassVar[Quantity] = "features"
     measures: ClassVar[Mapping[str, Values]] = {
         BREADTH: Values(1, rarefaction.DRAWS),
         DEPTH: Values(2 / rarefaction.DRAWS, 1),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from detectors.signals.contract import Quantity
 from streams.serving.views import PointView, VerdictView
-from streams.web.charts import smoothed
+from streams.web.charts import history_unit, smoothed
 from streams.web.wording import NARROW, day, measure
 
 ROWS = 6
@@ -23,7 +23,7 @@ def chart_lines(verdict: VerdictView, width: int) -> list[str]:
         return []
     means = smoothed(points)
     top = max(means)
-    unit: Quantity = "number" if verdict.unit == "ratio" else verdict.unit
+    unit = history_unit(verdict.unit)
     labels = [_label(top, unit), _label(0.0 if top > 0 else top, unit)]
     margin = max(map(len, labels)) + 2
     columns = width - margin

@@ -170,6 +170,6 @@ def _alerts_table(report: ReplayReport) -> Table:
 def _interval(interval: Interval | None, unit: Quantity) -> str:
     if interval is None:
         return "?"
-    sign = {"share": " %", "days": " d", "ratio": "x"}.get(unit, "")
+    sign = {"share": " %", "days": " d", "ratio": "x", "features": " features"}.get(unit, "")
     of = 100 if unit == "share" else 1
     return f"{of * interval.estimate:.1f}{sign} ({of * interval.low:.1f}-{of * interval.high:.1f})"

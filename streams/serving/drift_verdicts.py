@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from detectors.catalogue import monitors
 from detectors.drift import DriftStage, all_verdicts
 from detectors.health.data_health import DataHealth
+from detectors.health.share import WATCHES
 from detectors.signals.contract import Signal, Verdict
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
 from streams.serving.views import DecidedView, PointView, VerdictView, WeighedView
+
+A_SOURCE_A_YEAR = 1 / WATCHES
+"""False alarms: data.health has a budget of its own, one a year for all sources."""
 
 
 def verdict_views(
@@ -24,7 +28,9 @@ def verdict_views(
     states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
     titles = {signal.name: signal.title for signal in signals}
     return [
-        _view(titles.get(verdict.signal, DataHealth.title), verdict, share)
+        _view(titles[verdict.signal], verdict, share)
+        if verdict.signal in titles
+        else _view(DataHealth.title, verdict, A_SOURCE_A_YEAR)
         for verdict in all_verdicts(stage, signals, states)
     ]
 

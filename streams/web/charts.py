@@ -39,6 +39,8 @@ class Sparkline(Struct, kw_only=True):
     """days of the first and the newest bucket that is drawn"""
     low: str
     high: str
+    of: str
+    """what the means are of, where that is not what ``before`` and ``now`` are"""
 
 
 def sparkline(verdict: VerdictView) -> Sparkline | None:
@@ -48,9 +50,8 @@ def sparkline(verdict: VerdictView) -> Sparkline | None:
         return None
     means = smoothed(points)[-SHOWN_POINTS:]
     points = points[-SHOWN_POINTS:]
-    # A ratio says what is seen over what was expected; the weeks hold only what is seen.
-    before = verdict.before if verdict.unit != "ratio" else None
-    unit: Quantity = "number" if verdict.unit == "ratio" else verdict.unit
+    unit = history_unit(verdict.unit)
+    before = verdict.before if unit == verdict.unit else None
     low, high = _range(means, before)
     begin, end = points[0].at.timestamp(), points[-1].at.timestamp()
     xs = [_scaled(point.at.timestamp(), begin, end) * (WIDTH - 2 * _PAD) + _PAD for point in points]
@@ -68,7 +69,13 @@ def sparkline(verdict: VerdictView) -> Sparkline | None:
         newest=day(points[-1].at),
         low=measure(low, unit),
         high=measure(high, unit),
+        of="" if unit == verdict.unit else "the share seen",
     )
+
+
+def history_unit(unit: Quantity) -> Quantity:
+    """A ratio says what is seen over what was expected; the weeks hold only the share that is seen."""
+    return "share" if unit == "ratio" else unit
 
 
 def smoothed(points: Sequence[PointView]) -> list[float]:

@@ -32,7 +32,7 @@ _UNITS: dict[Quantity, str] = {
     "share": "",
     "days": f"{NARROW}d",
     "ratio": "\N{MULTIPLICATION SIGN}",
-    "number": "",
+    "features": " features",
     "events_a_day": "",
 }
 
@@ -60,14 +60,15 @@ def count(value: int) -> str:
 
 
 def measure(value: float, unit: Quantity) -> str:
-    """As a verdict shows it: 12.5 %, 31.4 d, 1.8×, 4.6, 12 events a day."""
+    """As a verdict shows it: 12.5 %, 31.4 d, 1.8×, 4.6 features, 12 events a day; one decimal, so that
+    columns stand under each other."""
     if unit == "share":
         percent = value * 100
         return f"{percent:.1f}{NARROW}%" if percent < 99.95 else f"100{NARROW}%"
     if unit == "events_a_day":
         often, time = (number(value), "day") if value >= 1 else (number(7 * value), "week")
         return f"{often} event{'' if often == '1' else 's'} a {time}"
-    return number(value) + _UNITS[unit]
+    return score(value) + _UNITS[unit]
 
 
 def sample_words(n: int, unit: Quantity) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from detectors.signals.contract import ACKNOWLEDGED
+from detectors.signals.contract import ACKNOWLEDGED, Quantity
 from schemas.alerts import Interval
 from schemas.observations import Observation
 from streams.cli.drift_reading import find_verdict
@@ -17,7 +18,8 @@ from streams.web.charts import sparkline
 from streams.web.drift_page import segment_cards
 from streams.web.drift_rows import drift_row
 from streams.web.wording import NARROW, measure
-from tests.unit.serving_world import DAY, NOW, World, get, served
+from tests.unit.health_world import CRM, told
+from tests.unit.serving_world import DAY, HOUR, NOW, World, get, served
 
 GAP = "plg.conversion_gap"
 EVIL = "<script>alert(1)</script>"
@@ -185,3 +187,43 @@ def test_a_command_to_copy_holds_nothing_that_a_sender_wrote(world: World) -> No
 )
 def test_a_source_says_how_often_it_speaks(a_day: float, words: str) -> None:
     assert measure(a_day, "events_a_day") == words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (4.0, "features", "4.0 features"),
+        (1.0, "ratio", "1.0×"),
+        (46.0, "days", f"46.0{NARROW}d"),
+        (0.5, "share", f"50.0{NARROW}%"),
+    ],
+)
+def test_every_number_has_its_unit_and_one_decimal(value: float, unit: Quantity, words: str) -> None:
+    assert measure(value, unit) == words
+
+
+def test_the_breadth_of_use_is_counted_in_features(world: World) -> None:
+    units = {each.signal: each.unit for each in world.serving.drift()}
+    assert units["plg.adoption_breadth"] == "features"
+
+
+def test_the_weeks_of_a_ratio_are_shares_and_are_called_so(world: World) -> None:
+    (whole,) = [each for each in world.serving.drift() if (each.signal, each.segment) == (GAP, "all")]
+    chart = sparkline(msgspec.structs.replace(whole, unit="ratio"))
+    assert chart is not None
+    assert chart.high.endswith("%")
+    assert chart.of == "the share seen"
+    assert chart.baseline is None
+    as_it_is = sparkline(whole)
+    assert as_it_is is not None
+    assert as_it_is.of == ""
+
+
+def test_sources_have_a_budget_of_their_own(tmp_path: Path) -> None:
+    """One a year for 64 of them (docs/drift.md), whatever the settings leave to the signals."""
+    world = World(tmp_path)
+    world.observe([told(CRM, NOW, 5), told(CRM, NOW + HOUR, 5)])
+    promised = {each.signal: each.false_alarms_per_year for each in world.serving.drift()}
+    world.close()
+    assert promised["data.health"] == 1 / 64
+    assert promised[GAP] != promised["data.health"]
