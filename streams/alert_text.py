@@ -91,7 +91,8 @@ def _other_parts(alert: TriggerAlert) -> list[str]:
 
 
 def _blocker(blocker: ActiveBlocker) -> str:
-    return f"{_words(blocker.name)}, not before {_day(blocker.until)}: {blocker.because}"
+    """One of this variant would have held the alert back."""
+    return f"for another variant: {_words(blocker.name)}, not before {_day(blocker.until)}: {blocker.because}"
 
 
 def _reach(reach: Reach) -> str:
@@ -121,7 +122,9 @@ def _activation_missed(alert: ActivationMissed, width: int) -> Iterable[str]:
 
 
 def _drift(alert: DriftAlert, width: int) -> Iterable[str]:
-    yield from _wrapped(f"{alert.state.upper()} · {alert.signal} · {_segment(alert.segment)}", width)
+    yield from _wrapped(
+        f"{alert.state.upper()} · {alert.signal} · {_segment(alert.segment)} · {_day(alert.at)}", width
+    )
     yield from _wrapped(alert.what, width)
     yield from _wrapped(alert.means, width)
     yield from _wrapped(f"{alert.check} {alert.wrong_if}", width)
@@ -130,7 +133,8 @@ def _drift(alert: DriftAlert, width: int) -> Iterable[str]:
 
 def _notice(alert: Notice, width: int) -> Iterable[str]:
     yield from _wrapped(
-        f"NOTICE · {_words(alert.finding)} · {alert.signal} · {_segment(alert.segment)}", width
+        f"NOTICE · {_words(alert.finding)} · {alert.signal} · {_segment(alert.segment)} · {_day(alert.at)}",
+        width,
     )
     yield from _wrapped(alert.what, width)
     yield from _wrapped(f"{alert.means} ({_id(alert)})", width)
@@ -138,7 +142,9 @@ def _notice(alert: Notice, width: int) -> Iterable[str]:
 
 def _data_health(alert: DataHealthAlert, width: int) -> Iterable[str]:
     symptom = f"{alert.symptom} {alert.field}".strip()
-    yield from _wrapped(f"SOURCE {alert.state.upper()} · {symptom} · {alert.type} · {alert.source}", width)
+    yield from _wrapped(
+        f"SOURCE {alert.state.upper()} · {symptom} · {alert.type} · {alert.source} · {_day(alert.at)}", width
+    )
     yield from _wrapped(alert.what, width)
     yield from _wrapped(alert.means, width)
     yield from _wrapped(alert.check, width)

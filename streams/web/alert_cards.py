@@ -115,7 +115,8 @@ def _trigger(alert: TriggerAlert) -> Card:
         Field("Why them", [Line(heading(r.name), r.because, f"+{number(r.weight)}") for r in alert.why_them]),
         Field("Why now", why_now),
         Field(
-            "Blocked", [Line(f"{heading(b.name)} until {day(b.until)}", b.because) for b in alert.blockers]
+            "Blocked for another variant",
+            [Line(f"{heading(b.name)} until {day(b.until)}", b.because) for b in alert.blockers],
         ),
         Field(
             "Expect",
