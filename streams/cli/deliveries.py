@@ -24,12 +24,15 @@ from schemas.errors import PlumblineError
 from schemas.settings import Settings
 from streams.alert_text import ID_DIGITS, alert_text
 from streams.cli.data_options import data_options
+from streams.cli.tables import table_console
 from streams.delivery import operations
 from streams.delivery.egress import EgressRefused, read_destination
 from streams.delivery.operations import Delivery, EndpointState
 from streams.delivery.schema import STATES, connect
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
+
+DAY_DIGITS = len("2026-11-23")
 
 
 @contextmanager
@@ -67,7 +70,7 @@ def list_(
     if not found:
         click.echo("no deliveries" + (" like that" if states or endpoint else " yet"))
         return
-    Console().print(_table(found))
+    table_console().print(_table(found))
 
 
 @command.command(name="show")
@@ -88,7 +91,7 @@ def show(settings_path: Path | None, data_dir: Path | None, as_json: bool, alert
         click.echo(f"\nid         {printable(alert.id)}")
     if found:
         click.echo()
-        console.print(_table(found))
+        table_console().print(_table(found))
     else:
         click.echo("No subscription took it, or it has not been looked at yet.")
 
@@ -186,11 +189,11 @@ def endpoints(settings_path: Path | None, data_dir: Path | None, as_json: bool) 
                 )
             )
         return
-    table = Table(box=None, header_style="dim")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="dim")
     for heading in ("endpoint", "to", "state"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for state in STATES:
-        table.add_column(state, justify="right")
+        table.add_column(state, justify="right", min_width=len(state))
     for each in found:
         table.add_row(
             escape(printable(each.name)),
@@ -198,7 +201,7 @@ def endpoints(settings_path: Path | None, data_dir: Path | None, as_json: bool) 
             escape(printable(_endpoint_state(each, now))),
             *(f"{each.counts[state]:,}" for state in STATES),
         )
-    Console().print(table)
+    table_console().print(table)
 
 
 def _origins(settings: Settings) -> dict[str, str]:
@@ -220,13 +223,15 @@ def _endpoint_state(each: EndpointState, now: float) -> str:
 
 
 def _table(found: list[Delivery]) -> Table:
-    table = Table(box=None, header_style="dim")
+    awaited = any(each.next_try is not None for each in found)
+    table = Table(box=None, pad_edge=False, collapse_padding=awaited, header_style="dim")
     for heading in ("alert", "kind", "endpoint", "state"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading in ("alert", "state"), overflow="fold")
     table.add_column("tries", justify="right")
-    for heading in ("last result", "changed", "next try"):
-        table.add_column(heading)
+    for heading in ("last result", "changed", *(["next try"] if awaited else [])):
+        table.add_column(heading, min_width=DAY_DIGITS, overflow="fold")
     for each in found:
+        next_try = "" if each.next_try is None else _when(each.next_try)
         table.add_row(
             escape(printable(each.alert_id[:ID_DIGITS])),
             escape(printable(each.kind)),
@@ -235,7 +240,7 @@ def _table(found: list[Delivery]) -> Table:
             str(each.tries),
             escape(printable(_result(each))),
             _when(each.updated),
-            "" if each.next_try is None else _when(each.next_try),
+            *([next_try] if awaited else []),
         )
     return table
 

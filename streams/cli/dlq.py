@@ -23,6 +23,7 @@ from schemas.errors import PlumblineError, StoreUnavailable
 from schemas.settings import Settings
 from streams.cli.data_options import data_options
 from streams.cli.service_options import bearer_token, service_address
+from streams.cli.tables import table_console
 from streams.dead_letters import DeadLetterShelf, Letter, Reject, read_rejects, reject_of_letter
 from streams.embedded_dead_letters import EmbeddedShelf
 from streams.redrive import Plan, plan_redrive
@@ -66,10 +67,10 @@ def list_(
         for reject in rejects[:limit]:
             click.echo(msgspec.json.encode(reject))
         return
-    console = Console()
+    console = table_console()
     table = Table(box=None, header_style="dim")
     for title in ("place", "reason", "put back", "what is wrong"):
-        table.add_column(title, no_wrap=title != "what is wrong")
+        table.add_column(title, no_wrap=title != "what is wrong", overflow="fold")
     for reject in rejects[:limit]:
         table.add_row(
             _place(reject),

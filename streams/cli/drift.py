@@ -6,20 +6,22 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
+from detectors.health.tally import SIGNAL as DATA_HEALTH
 from streams.cli.data_options import data_options
 from streams.cli.drift_acknowledge import acknowledge
 from streams.cli.drift_explain import explain
 from streams.cli.drift_reading import read_drift
+from streams.cli.tables import table_console
 from streams.cli.verdict_styles import STYLES
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
 from streams.web.drift_rows import DriftRow, drift_rows
 
-INDENT = "  "
+INDENT = 2
 WIDE = 84
 """Columns that the whole table needs."""
 
@@ -37,11 +39,12 @@ def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> N
     if as_json:
         click.echo(msgspec.json.encode({"verdicts": verdicts}))
         return
-    console = Console(highlight=False)
+    console = table_console()
     rows = drift_rows(verdicts)
     for signal, title in dict.fromkeys((row.signal, row.title) for row in rows):
         console.print(f"[bold]{escape(signal)}[/bold] [dim]{escape(title)}[/dim]")
-        console.print(_table([row for row in rows if row.signal == signal], console.width))
+        table = _table([row for row in rows if row.signal == signal], console.width)
+        console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
 
 
 command.add_command(explain)
@@ -49,10 +52,11 @@ command.add_command(acknowledge)
 
 
 def _table(rows: list[DriftRow], width: int) -> Table:
-    """The verdicts of one signal; in a narrow terminal without the statistic."""
+    """The verdicts of one signal; in a narrow terminal without the statistic. A source's name is an address, and long."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("segment", "state", "since"):
-        table.add_column(INDENT + heading if heading == "segment" else heading, no_wrap=heading != "since")
+    table.add_column("segment", no_wrap=rows[0].signal != DATA_HEALTH, overflow="fold")
+    table.add_column("state", no_wrap=True)
+    table.add_column("since", overflow="fold")
     headings = ("before", "now", "statistic") if width >= WIDE else ("before", "now")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -61,8 +65,6 @@ def _table(rows: list[DriftRow], width: int) -> Table:
         cells = [row.since or "-", row.before or "-", row.now or "-", row.strength or "-"]
         if row.missing or row.suspended:
             cells = [row.suspended or row.missing, "", "", ""]
-        safe = [
-            escape(printable(cell)) for cell in (INDENT + row.segment, state, *cells[: 1 + len(headings)])
-        ]
+        safe = [escape(printable(cell)) for cell in (row.segment, state, *cells[: 1 + len(headings)])]
         table.add_row(*safe, style=STYLES[row.state])
     return table
