@@ -16,6 +16,7 @@ from standardwebhooks.webhooks import Webhook
 from schemas.alerts import Alert, decode_alert
 from schemas.errors import PlumblineError
 from streams.delivery.signing import fault
+from streams.server_log import SERVER_LOG
 
 MAX_BODY_BYTES = 1_000_000
 REMEMBERED_IDS = 10_000
@@ -60,7 +61,7 @@ class Receiver:
         self._seen: OrderedDict[str, None] = OrderedDict()
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_post("/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(application, access_log=None, logger=SERVER_LOG, shutdown_timeout=1)
 
     async def start(self, port: int) -> str:
         """The URL that it listens at; port 0 takes a free one. Raises PlumblineError when the port is taken."""

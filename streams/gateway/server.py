@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from streams.server_log import SERVER_LOG
+
 IDLE_S = 75.0
 """A connection that sends no complete request head for so long is closed."""
 LINGER_S = 2.0
@@ -14,8 +16,14 @@ def make_runner(app: web.Application, *, idle_s: float = IDLE_S) -> web.AppRunne
     """A runner for ``app``.
 
     Bodies are handed on as they came, so that the gateway can bound what they inflate to and see whether they are
-    complete. There is no access log: paths hold account ids.
+    complete. There is no access log: paths hold account ids;
+    nor are the bytes of what is no HTTP logged.
     """
     return web.AppRunner(
-        app, auto_decompress=False, access_log=None, keepalive_timeout=idle_s, lingering_time=LINGER_S
+        app,
+        auto_decompress=False,
+        access_log=None,
+        logger=SERVER_LOG,
+        keepalive_timeout=idle_s,
+        lingering_time=LINGER_S,
     )

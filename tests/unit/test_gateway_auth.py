@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from yarl import URL
 
 from schemas.errors import PlumblineError
 from schemas.settings import Settings, Token
@@ -245,3 +247,30 @@ def test_an_empty_token_is_refused() -> None:
 )
 def test_what_counts_as_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\x00\r\n\r\n",
+        f"GET /accounts/{SECRET}\x7f HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\n{SECRET}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET * 400}\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_stays_out_of_the_log(
+    open_here: Service, caplog: pytest.LogCaptureFixture, head: str
+) -> None:
+    url = URL(open_here.url)
+    with capture_logs() as logged:
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(head.encode())
+        answered = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert answered.startswith(b"HTTP/1.0 400 ")
+    assert [(entry["event"], entry["code"], entry["status"]) for entry in logged] == [
+        ("request_refused", "not_http", 400)
+    ]
+    assert caplog.text == ""
+    assert SECRET not in str(logged)
