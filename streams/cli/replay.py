@@ -134,7 +134,7 @@ def _print_drift(console: Console, rows: Sequence[DriftRow]) -> None:
     for row in sorted(rows, key=lambda row: STATE_ORDER.index(row.state)):
         segment = escape(printable(row.segment).ljust(width))
         console.print(
-            f"  [{STYLES[row.state]}]{row.state}[/]  {row.signal}  {segment}  {_standing(row)}",
+            f"  [{STYLES[row.state]}]{row.state}[/]  {row.signal}  {segment}  {_standing(row)}".rstrip(),
             highlight=False,
             soft_wrap=True,
         )
@@ -142,7 +142,7 @@ def _print_drift(console: Console, rows: Sequence[DriftRow]) -> None:
 
 def _standing(row: DriftRow) -> str:
     if row.state == "learning" or row.baseline is None:
-        return f"({row.missing})"
+        return f"({row.missing})" if row.missing else ""
     words = f"{_interval(row.baseline, row.unit)} -> {_interval(row.current, row.unit)}"
     if row.unit == "events_a_day":  # of a source: what it does now its state says
         words = measure(row.baseline.estimate, row.unit)

@@ -20,9 +20,10 @@ import pytest
 
 from detectors.accounts import AccountStage
 from schemas.settings import Settings
+from streams.cli.replay import _standing
 from streams.embedded import EmbeddedService
 from streams.icp_files import load_icps
-from streams.replay import replay
+from streams.replay import DriftRow, replay
 from streams.replay_shards import CHUNK, Failed, NotShared, _run_shard
 from tests.unit.simulated import ICP, ROOT, write_history
 
@@ -242,3 +243,27 @@ def test_errors_say_what_to_do(history: Path, tmp_path: Path) -> None:
     assert not_rejects.returncode == 1
     assert "not a line of a rejects file" in not_rejects.stderr
     assert "Traceback" not in no_icp.stderr + refused.stderr + no_events.stderr + not_rejects.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("", ""), ("9 of 300 observations", "(9 of 300 observations)")]
+)
+def test_a_segment_of_which_nothing_is_known_has_no_empty_words(missing: str, words: str) -> None:
+    """As one that was suspended before it had a baseline."""
+    row = DriftRow(
+        signal="plg.conversion_gap",
+        segment="email",
+        state="suspended",
+        since=None,
+        since_margin_days=None,
+        baseline=None,
+        current=None,
+        statistic=0.0,
+        threshold=0.0,
+        n=9,
+        missing=missing,
+        finding="",
+        counted_out={},
+        unit="share",
+    )
+    assert _standing(row) == words
