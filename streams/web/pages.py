@@ -2,7 +2,8 @@
 
 Rules:
 1. Jinja2 escapes everything; what comes from outside is never marked safe, and never becomes part of an attribute without
-   quotes or of a URL without percent-encoding.
+   quotes or of a URL without percent-encoding. Nor does it turn the text beside it around: what controls the direction of
+   writing, and all other control characters, are shown as U+FFFD.
 2. Pages bring nothing from elsewhere and no inline styles or scripts: they work under the strictest content policy.
 3. They show what the API shows, from the same shapes (streams/serving/views.py).
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import wraps
 from importlib.resources import files
@@ -54,6 +56,7 @@ _FILTERS = (
     wording.account_path,
     signal_path,
 )
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def page_routes(serving: Serving) -> list[web.RouteDef]:
@@ -67,6 +70,11 @@ def page_routes(serving: Serving) -> list[web.RouteDef]:
     ]
 
 
+def _without_controls(value: object) -> object:
+    """Of all that a template shows; what it has made itself is markup, and text in it has been here before."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+
+
 class _Pages:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
@@ -76,6 +84,7 @@ class _Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_without_controls,
         )
         self._environment.filters.update({each.__name__: each for each in _FILTERS})
         self._environment.globals.update(

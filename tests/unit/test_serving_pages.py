@@ -152,6 +152,18 @@ async def test_what_comes_from_outside_stays_text(world: World, url: str) -> Non
     await page(url, "/?" + quote(EVIL, safe="=&"), 400)
 
 
+@pytest.mark.parametrize(
+    "control", ["\N{RIGHT-TO-LEFT OVERRIDE}", "\N{RIGHT-TO-LEFT ISOLATE}", "\x1b", "\x9b", "\x00"]
+)
+async def test_a_name_does_not_turn_the_text_beside_it_around(world: World, url: str, control: str) -> None:
+    named = f"Nord{control}gro"
+    alerting(world, "a", name=named, acquisition_source=named, hobby={"x": [named]})
+    for path in ("/", "/accounts/a"):
+        html = (await get(url, path)).text
+        assert control not in html
+        assert "Nord\N{REPLACEMENT CHARACTER}gro" in html
+
+
 async def test_an_account_page_explains_itself(world: World, url: str) -> None:
     make = world.events
     alerting(world, "a", name="Nord", sales_reps=5)
