@@ -5,6 +5,10 @@ As baseline.py has it for a fall; a rise is a fall of the zeros. Its own:
    rise from, WORST_BOUND of the other; where the share is small, a rise to WORTH_FINDING.
 2. The bounds are those of the odds against the strata's shares, widened by the dispersion of the stretch by week; and once
    more where the mix moves to strata that the baseline hardly knows (``bounds``).
+3. A newcomer is judged against the bound of its own share, in the way of the drift, where that is further than the bound of
+   the odds takes it (``null_share``). So the null holds for each observation by itself, which is all that the detector's
+   promise needs, whatever the mix; paid for on average over the mix, a large newcomer who was by chance at less than its
+   share was taken for drift.
 """
 
 from __future__ import annotations
@@ -25,13 +29,17 @@ from detectors.signals.baseline import (
     heterogeneity,
     precise_enough,
 )
-from detectors.signals.rate_state import RateBaseline, RateWeek, Way
-from detectors.signals.strata import Counts, Strata, learn, uncertainty
+from detectors.signals.rate_state import RateBaseline, RateWatch, RateWeek, Way
+from detectors.signals.strata import Counts, Strata, is_newcomer, learn, own_bound, uncertainty
 from detectors.signals.weeks import Week, total
 from schemas.duration import DAY
 
 WORTH_FINDING = 0.05
 """However small the share was: so a baseline without a one can be precise enough."""
+
+NEWCOMER_LEVEL = 0.95
+"""Of a newcomer's bound. There is one baseline, and newcomers come again and again: at 90 % a large one was taken for drift in
+1.4 of 100 runs, at 95 % in 0.2. A drift of all that begins when one of four has just joined is found 3 of 20 days later."""
 
 
 def precise(way: Way, n: int, ones: int) -> bool:
@@ -66,9 +74,9 @@ def freeze(way: Way, stretch: Sequence[RateWeek], strata: Strata, start: float, 
     learn(strata, counts)
     judging = ExposureMixture.from_baseline(
         [
-            Stratum(share, counts[number].n, counts[number].ones)
-            for number, share in enumerate(strata.shares)
-            if share is not None
+            Stratum(share, each.n, each.ones)
+            for number, each in counts.items()
+            if (share := strata.shares[number]) is not None and not is_newcomer(strata, number)
         ],
         direction=way,
         level=BOUND_LEVEL,
@@ -86,3 +94,17 @@ def bounds(baseline: RateBaseline, strata: Strata, recent: Sequence[RateWeek]) -
             mix[number] = mix.get(number, 0) + n
     away = float(ndtri(BOUND_LEVEL)) * math.sqrt(baseline.dispersion) * uncertainty(strata, mix)
     return min(baseline.low, math.exp(-away)), max(baseline.high, math.exp(away))
+
+
+def null_share(way: Way, watch: RateWatch, share: float, worth: float) -> float:
+    """What stands for the share of a newcomer where odds are judged against the bound of ``watch``, so that the null is the
+    newcomer's own bound; ``share`` itself where it is known as well as the whole (``worth`` as in strata.py)."""
+    worth /= watch.baseline.dispersion
+    if way == "rise":
+        return max(share, _with_odds(own_bound(share, worth, NEWCOMER_LEVEL), 1 / watch.high))
+    return min(share, _with_odds(own_bound(share, worth, 1 - NEWCOMER_LEVEL), 1 / watch.low))
+
+
+def _with_odds(share: float, times: float) -> float:
+    odds = times * share / (1 - share)
+    return odds / (1 + odds)

@@ -26,7 +26,7 @@ from detectors.sequential.exposure_mixture import Exposed, ExposureMixture, Expo
 from detectors.signals.baseline import BOUND_LEVEL, EARLY_LOWER
 from detectors.signals.dating import Dated, share_since
 from detectors.signals.monitor import NOTHING, Change, Promise
-from detectors.signals.rate_baseline import bounds, freeze, precise, split
+from detectors.signals.rate_baseline import bounds, freeze, null_share, precise, split
 from detectors.signals.rate_dating import date_change
 from detectors.signals.rate_state import (
     Mix,
@@ -41,7 +41,7 @@ from detectors.signals.rate_state import (
     new_week,
     sums_since,
 )
-from detectors.signals.strata import meet, number_of, whole_share
+from detectors.signals.strata import is_newcomer, meet, number_of
 from detectors.signals.verdict_life import StretchLife, lacking
 from detectors.signals.weeks import flow_per_day, total, week_of, week_start
 from schemas.alerts import Interval
@@ -92,10 +92,13 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         self._for_plain(watch).update(watch.plain, ones, began)
         share = state.strata.shares[number]
         if share is None:
-            meet(state.strata, number, ones, whole_share(watch.baseline.n, watch.baseline.ones))
+            meet(state.strata, number, ones)
             return self._find_mix(watch, observation.at)
         judged = Exposed(ones, share)
-        self._for(watch).update(watch.detection, judged, began)
+        if is_newcomer(state.strata, number):
+            self._judge_newcomer(watch, number, judged, began)
+        else:
+            self._for(watch).update(watch.detection, judged, began)
         week.judged += 1
         week.judged_ones += ones
         week.expected += share
@@ -106,6 +109,19 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         if week.statistic >= watch.threshold:
             return self._begin(watch, began)
         return self._find_mix(watch, observation.at)
+
+    def _judge_newcomer(self, watch: RateWatch, number: int, judged: Exposed, began: float) -> None:
+        """Against the bound of its own share. Until it is known as well as the whole it is met on, while nothing speaks for a
+        drift."""
+        strata = self.stored.strata
+        null = null_share(self._way, watch, judged.share, strata.worth[number])
+        if null != judged.share and self._quiet(watch):
+            meet(strata, number, judged.one)
+        self._for(watch).update(watch.detection, Exposed(judged.one, null), began)
+
+    def _quiet(self, watch: RateWatch) -> bool:
+        """Nothing speaks for a drift."""
+        return self.stored.drift is None and self.statistic < QUIET_PART * watch.threshold
 
     def weight(self, observation: Observation) -> float:
         """Surprise at what speaks for the drift, in the stratum's baseline; 1 while learning."""
@@ -220,7 +236,7 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         state = self.stored
         # Of the newest week there is but one observation yet.
         stretch = self._stretch[:-1]
-        if total(stretch, 0.0)[0] < 2 * watch.baseline.n or self.statistic >= QUIET_PART * watch.threshold:
+        if total(stretch, 0.0)[0] < 2 * watch.baseline.n or not self._quiet(watch):
             return
         if split(self._way, stretch, drifted=EARLY_LOWER) is None:
             start = watch.baseline.start

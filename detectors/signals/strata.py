@@ -4,9 +4,14 @@ Rules:
 1. A stratum that the baseline has seen is judged against its own share there. Small strata lend from the whole: their
    share is shrunk towards it, the more the less the strata differ.
 2. A stratum that the baseline has seen fewer than NEWCOMER times is a newcomer: not judged until it has been, and from then on
-   against what it was in these. So a newcomer who is different is mix, whatever it is. Judged by a guess, it would look like
+   by what it was in these. So a newcomer who is different is mix, whatever it is. Judged by a guess, it would look like
    drift as soon as it grows. Only where most of the baseline is of such small strata (many reps), they are judged at once.
-3. At most MAX_STRATA have a name; the others together are one.
+3. So few observations are not the newcomer's true share. An error of the whole is one number for all, and its bound pays for
+   it; that of a newcomer is its own, however much of the flow it is. So a newcomer is judged against the bound of its own
+   share (``own_bound``; rate_baseline.py), is known better each time that it was seen twice as often, and is left out of
+   ``uncertainty``. It stays a newcomer when the baseline grows: shrunk towards a whole of which it is a small part until
+   then, it would look like drift again.
+4. At most MAX_STRATA have a name; the others together are one.
 
 Reference for the shrinking: J. C. Kleinman, "Proportions with extraneous variance: single and independent samples",
 Journal of the American Statistical Association 68 (1973), the moment estimate of the beta-binomial.
@@ -18,6 +23,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
+from scipy.special import betaincinv
 
 MAX_STRATA = 64
 NEWCOMER = 30
@@ -25,6 +31,8 @@ MOSTLY_KNOWN = 0.5
 """Part of the baseline's observations that is of strata seen NEWCOMER times, at least; else all are judged, by what they lend."""
 LONGEST_NAME = 64
 _LEAST_PRIOR, _MOST_PRIOR = 2.0, 1000.0
+_ANY = 2.0
+"""Observations that are worth what is known of a share before any: half of them ones (Bayes and Laplace)."""
 _NOBODY = 0.5
 """Ones that are added to a whole without any, so that no share is 0 or 1."""
 
@@ -35,8 +43,8 @@ class Counts(Struct, array_like=True):
 
 
 class Strata(Struct, array_like=True):
-    """``names[i]`` has the baseline share ``shares[i]`` (None: not judged yet), which is worth as much as ``worth[i]``
-    observations; until then it has the counts ``seen[i]``. Number 0 is for those without a name of their own."""
+    """``names[i]`` has the share ``shares[i]`` (None: not judged yet), which is worth as much as ``worth[i]`` observations;
+    ``seen[i]``: what was counted of a newcomer. Number 0 is for those without a name of their own."""
 
     names: list[str] = field(default_factory=lambda: [""])
     shares: list[float | None] = field(default_factory=lambda: [None])
@@ -57,8 +65,14 @@ def number_of(strata: Strata, name: str) -> int:
     return len(strata.names) - 1
 
 
-def learn(strata: Strata, counts: dict[int, Counts]) -> None:
-    """Takes the shares from what was counted in a baseline, by number; needs an observation."""
+def is_newcomer(strata: Strata, number: int) -> bool:
+    """Judged, and by what was seen of it outside of any baseline."""
+    return strata.shares[number] is not None and strata.seen[number].n > 0
+
+
+def learn(strata: Strata, counts: Mapping[int, Counts]) -> None:
+    """Takes the shares from what was counted in a baseline, by number; needs an observation of one that is no newcomer."""
+    counts = {number: each for number, each in counts.items() if not is_newcomer(strata, number)}
     n, ones = sum(each.n for each in counts.values()), sum(each.ones for each in counts.values())
     whole = whole_share(n, ones)
     prior = _prior(list(counts.values()), n, whole)
@@ -66,20 +80,28 @@ def learn(strata: Strata, counts: dict[int, Counts]) -> None:
     if sum(each.n for each in known.values()) < MOSTLY_KNOWN * n:
         known = counts
     for number in range(len(strata.names)):
+        if is_newcomer(strata, number):
+            continue
         each = known.get(number)
         strata.shares[number] = (each.ones + prior * whole) / (each.n + prior) if each else None
         strata.worth[number] = each.n + prior if each else 0.0
         strata.seen[number] = Counts() if each else counts.get(number, Counts())
 
 
-def meet(strata: Strata, number: int, ones: int, whole: float) -> None:
-    """Counts one observation of a newcomer; with NEWCOMER of them it has a share, shrunk a little towards the ``whole``."""
+def meet(strata: Strata, number: int, ones: int) -> None:
+    """Counts one observation of a newcomer. With NEWCOMER of them it has a share, and another one each time that they have
+    doubled: the mean of its posterior, if any share was as likely before."""
     seen = strata.seen[number]
     seen.n += 1
     seen.ones += ones
-    if seen.n >= NEWCOMER:
-        strata.worth[number] = seen.n + _LEAST_PRIOR
-        strata.shares[number] = (seen.ones + _LEAST_PRIOR * whole) / strata.worth[number]
+    if seen.n >= (NEWCOMER if strata.shares[number] is None else 2 * (strata.worth[number] - _ANY)):
+        strata.worth[number] = seen.n + _ANY
+        strata.shares[number] = (seen.ones + _ANY / 2) / strata.worth[number]
+
+
+def own_bound(share: float, worth: float, level: float) -> float:
+    """In (0, 1): a share that is known to be ``share`` by what is worth ``worth`` observations is below with probability ``level``."""
+    return float(betaincinv(share * worth, (1 - share) * worth, level))
 
 
 def whole_share(n: int, ones: int) -> float:
@@ -88,12 +110,12 @@ def whole_share(n: int, ones: int) -> float:
 
 
 def uncertainty(strata: Strata, mix: Mapping[int, int]) -> float:
-    """Standard error of the log odds that the shares give a ``mix`` (number -> observations); 0 for none. Where the mix has
-    moved to strata that the baseline hardly knows it is larger than the baseline's own."""
+    """Standard error of the log odds that the shares give a ``mix`` (number -> observations), newcomers left out; 0 for none.
+    Where the mix has moved to strata that the baseline hardly knows it is larger than the baseline's own."""
     variance = information = 0.0
     for number, n in mix.items():
         share = strata.shares[number]
-        if share is not None:
+        if share is not None and not is_newcomer(strata, number):
             variance += n * n * share * (1 - share) / strata.worth[number]
             information += n * share * (1 - share)
     return math.sqrt(variance) / information if information else 0.0

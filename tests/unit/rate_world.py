@@ -67,6 +67,7 @@ def run(monitor: RateMonitor, observations: Iterable[Observation]) -> list[tuple
     return found
 
 
-def stored_again(monitor: RateMonitor, way: str) -> RateMonitor:
+def stored_again(monitor: RateMonitor, way: str, *, grows: bool = False) -> RateMonitor:
     raw = msgspec.msgpack.encode(monitor.stored)
-    return RateMonitor(PROMISE, way, msgspec.msgpack.decode(raw, type=RateState))  # type: ignore[arg-type]
+    stored = msgspec.msgpack.decode(raw, type=RateState)
+    return RateMonitor(PROMISE, way, stored, grows=grows)  # type: ignore[arg-type]

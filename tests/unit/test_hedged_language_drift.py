@@ -29,21 +29,15 @@ def test_one_rep_who_begins_to_hedge_is_found_under_their_name() -> None:
     assert not {"rep:anna", "rep:cleo"} & {segment for segment, _ in said(alerts)}
 
 
-def test_a_rep_who_joins_and_always_hedges_is_mix() -> None:
+@pytest.mark.parametrize("seed", range(1, 8))
+def test_a_rep_who_joins_and_always_hedges_is_mix(seed: int) -> None:
+    """With seed 2 the newcomer hedges in 25 of the first 30 by chance."""
     flows = REPS | {"dora": lambda day: 2.5 if day > 180 else 0.0}
-    drifts = 0
-    for seed in range(1, 8):
-        state, alerts = judge(
-            SIGNAL, writing(lambda rep, _: 0.95 if rep == "dora" else 0.1, days=330, flows=flows, seed=seed)
-        )
-        assert said(alerts)[0] == ("all", "mix")
-        if len(alerts) > 1:
-            drifts += 1
-        else:
-            assert SIGNAL.verdicts(state)[0].finding == "mix"
-    # Of a newcomer no more than the first 30 are known: where these hedge much less than the next ones by chance (25 of 30
-    # instead of 28 or 29), a large newcomer looks like drift. One of 30 seeds is such a one, the second.
-    assert drifts <= 1
+    state, alerts = judge(
+        SIGNAL, writing(lambda rep, _: 0.95 if rep == "dora" else 0.1, days=330, flows=flows, seed=seed)
+    )
+    assert said(alerts) == [("all", "mix")]
+    assert SIGNAL.verdicts(state)[0].finding == "mix"
 
 
 @pytest.mark.parametrize("text", [TEMPLATE, "Not our typical buyer? "])
