@@ -10,7 +10,7 @@ from typing import Any
 from detectors.account_state import AccountState, drop_timer, memory_of, present, set_timer
 from detectors.compiled_icp import CompiledICP
 from detectors.effects import Effects
-from detectors.health.tally import Tally, is_news
+from detectors.health.tally import Tally, must_tell_since
 from detectors.signals.contract import Signal
 from schemas.icp import ICP
 from schemas.observations import Observation
@@ -133,7 +133,7 @@ class Turn:
         )
 
     def recorded(self, measure: str, at: float) -> None:
-        if is_news(self.tally, self.signal.name, measure, at, self._effects.time):
+        if must_tell_since(self.tally, self.signal.name, measure, at, self._effects.time):
             self.observe(measure, at=at, began=at, value=1.0, segments={})
 
     def set_timer(self, name: str, due: float) -> None:

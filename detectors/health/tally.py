@@ -154,7 +154,7 @@ def tell(tally: Tally, due: float, effects: Effects) -> None:
     tally.known = 0
 
 
-def is_news(tally: Tally, signal: str, measure: str, at: float, now: float) -> bool:
+def must_tell_since(tally: Tally, signal: str, measure: str, at: float, now: float) -> bool:
     """Whether it is to be told that something was recorded at ``at``; if so it counts as told (both Unix seconds)."""
     measures = tally.recorded.get(signal)
     if measures is None:
