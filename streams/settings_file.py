@@ -25,6 +25,7 @@ from schemas.file_positions import Place as LineAndColumn
 from schemas.file_positions import Positions, problem_at
 from schemas.settings import Settings
 from schemas.yaml_file import read_yaml, validate_data
+from streams.delivery.egress import EgressRefused, endpoint_destination
 from streams.written_file import read_written
 
 PASSWORDS = (("kafka", "password"), ("redis", "password"))
@@ -66,7 +67,22 @@ def check_settings(text: str, name: str) -> tuple[Settings, list[str]]:
         if not value:
             missing.add(variable)
         _put(data, path, value or _stand_in(part, variable))
-    return validate_data(Settings, data, positions, name), sorted(missing)
+    settings = validate_data(Settings, data, positions, name)
+    refused = list(_refused_endpoints(settings, positions))
+    if refused:
+        raise FileRefused(name, refused)
+    return settings, sorted(missing)
+
+
+def _refused_endpoints(settings: Settings, positions: Positions) -> Iterator[Problem]:
+    """Those with which the service would not start."""
+    for place, endpoint in enumerate(settings.endpoints):
+        try:
+            endpoint_destination(endpoint.url, settings.egress.allow_networks)
+        except EgressRefused as error:
+            yield problem_at(
+                positions, ("endpoints", place, "url"), code="egress", what=error.what, remedy=error.remedy
+            )
 
 
 class _Environment(BaseSettings, Settings):

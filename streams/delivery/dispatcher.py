@@ -21,7 +21,7 @@ import structlog
 from schemas.alerts import decode_alert
 from schemas.errors import PlumblineError
 from schemas.settings import Endpoint, Settings
-from streams.delivery.egress import Destination, check_addresses, read_destination
+from streams.delivery.egress import Destination, endpoint_destination
 from streams.delivery.lane import Lane, Pulse, QueueThread, Stopped
 from streams.delivery.queue import Backlog, Queue
 from streams.delivery.sender import LookUp, Sender, system_look_up
@@ -70,12 +70,9 @@ class Dispatcher:
     def _destination(self, endpoint: Endpoint) -> Destination:
         try:
             signers(endpoint.secrets)
-            destination = read_destination(endpoint.url)
-            if destination.literal is not None:
-                check_addresses(destination, [destination.literal], self._settings.egress.allow_networks)
+            return endpoint_destination(endpoint.url, self._settings.egress.allow_networks)
         except PlumblineError as error:
             raise PlumblineError(f"endpoint {endpoint.name}: {error.what}", remedy=error.remedy) from None
-        return destination
 
     def wake(self) -> None:
         """Something may be in the outbox. To be called on the event loop's thread."""

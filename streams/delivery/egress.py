@@ -261,6 +261,14 @@ def _literal(host: str) -> Address:
         raise EgressRefused(Refusal.ODD_ADDRESS) from error
 
 
+def endpoint_destination(written: str, allow_networks: Sequence[Network]) -> Destination:
+    """What ``written`` says by itself, without asking for a name's address. Raises EgressRefused when that may not be reached."""
+    destination = read_destination(written)
+    if destination.literal is not None:
+        check_addresses(destination, [destination.literal], allow_networks)
+    return destination
+
+
 def check_addresses(
     destination: Destination, addresses: Sequence[Address], allow_networks: Sequence[Network]
 ) -> None:

@@ -112,6 +112,35 @@ def test_lines_of_settings_are_not_shown(tmp_path: Path) -> None:
         assert "webhook_secret" in result.output
 
 
+@pytest.mark.parametrize(
+    ("url", "allowed", "words"),
+    [
+        ("https://2130706433/", "", "odd_address"),
+        ("https://[::ffff:127.0.0.1]/", "", "loopback"),
+        ("http://10.0.0.7/hook", "", "private"),
+        ("http://10.0.0.7/hook", "10.0.0.0/8", "ok"),
+        ("https://hooks.example/hook", "", "ok"),
+    ],
+)
+def test_an_endpoint_with_which_the_service_would_not_start(
+    tmp_path: Path, url: str, allowed: str, words: str
+) -> None:
+    path = tmp_path / "plumbline.yaml"
+    path.write_text(
+        f"egress: {{allow_networks: [{allowed}]}}\nendpoints:\n"
+        f"  - {{name: a, secrets: ['whsec_{'A' * 32}'], url: '{url}'}}\n",
+        encoding="utf-8",
+    )
+    result = check(path)
+    assert words in result.output
+    if words == "ok":
+        assert result.exit_code == 0
+    else:
+        assert result.exit_code == 2
+        assert f"{path}:3:" in result.output
+        assert url not in result.output
+
+
 def test_lines_of_settings_that_are_no_yaml_are_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "plumbline.yaml"
     path.write_text("tokens:\n  - {name: crm, token: hunter2: x}\n", encoding="utf-8")
