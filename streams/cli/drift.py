@@ -42,7 +42,7 @@ def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> N
     console = table_console()
     rows = drift_rows(verdicts)
     for signal, title in dict.fromkeys((row.signal, row.title) for row in rows):
-        console.print(f"[bold]{escape(signal)}[/bold] [dim]{escape(title)}[/dim]")
+        console.print(f"[bold]{escape(signal)}[/bold] [dim]· {escape(title)}[/dim]")
         table = _table([row for row in rows if row.signal == signal], console.width)
         console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
 

@@ -42,7 +42,7 @@ def explain(
     console = Console(highlight=False)
     row = drift_row(verdict)
     title = escape(printable(f"{row.signal} · {row.segment}"))
-    console.print(f"[bold]{title}[/bold] [dim]{escape(row.title)}[/dim]")
+    console.print(f"[bold]{title}[/bold] [dim]· {escape(row.title)}[/dim]")
     console.print(_facts(verdict, row))
     chart = chart_lines(verdict, console.width - len(INDENT))
     if chart:

@@ -46,7 +46,7 @@ def first_table(output: str) -> list[str]:
 
 def test_the_list_begins_with_what_drifts(folder: Path) -> None:
     lines = first_table(run(folder, "list").output)
-    assert lines[0] == "plg.conversion_gap paid conversion of activated accounts"
+    assert lines[0] == "plg.conversion_gap · paid conversion of activated accounts"
     assert lines[1].split() == ["segment", "state", "since", "before", "now", "statistic"]
     states = [line.replace("all accounts", "all").split()[1] for line in lines[2:]]
     assert states == sorted(states)
