@@ -12,6 +12,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.unit.health_world import TRACKER, around_the_clock, hours, source
 from tests.unit.serving_world import DAY, GOOD, HOUR, NOW, World, served
 
 EVIL = "<script>alert(1)</script>"
@@ -43,13 +44,21 @@ for (const element of document.querySelectorAll('body *')) {
 return found;
 """
 
+SPILLED = """
+return [...document.querySelectorAll("td, th")].filter(cell => cell.scrollWidth > cell.clientWidth + 1 && cell.checkVisibility())
+  .filter(cell => getComputedStyle(cell.closest("tr").parentElement).clipPath === "none")
+  .map(cell => cell.textContent.trim().slice(0, 40));
+"""
+"""Cells whose text runs into the next one."""
+
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    """A service with accounts that alert, one whose name is markup, a dead letter and a drift."""
+    """A service with accounts that alert, one whose name is markup, a dead letter, a drift and a source that is watched."""
     folder = tmp_path / "data"
     folder.mkdir()
     world = World(folder)
+    world.observe(list(hours(40, 0, source(TRACKER, around_the_clock(150)))))
     make = world.events
     for number, name in enumerate([EVIL, "Northwind Traders", "Fenlund Care"]):
         account, at = f"acct-{number}", NOW - number * HOUR
@@ -136,6 +145,7 @@ def _read_on_any_screen(browser: Chrome, url: str) -> None:
                     browser.execute_script("arguments[0].open = true", details)
                 wide = browser.execute_script("return document.documentElement.scrollWidth")
                 assert wide <= width, (path, width, wide)
+                assert browser.execute_script(SPILLED) == [], (path, width)
                 assert browser.execute_script(CONTRAST) == [], (path, width, scheme)
     assert browser.get_log("browser") == []
 
