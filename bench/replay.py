@@ -36,7 +36,7 @@ from schemas.events import Event
 from schemas.settings import Settings
 from streams.history import batches
 from streams.icp_files import load_icps
-from streams.pipeline import Pipeline, spare_the_collector
+from streams.pipeline import A_HISTORY, Pipeline, spare_the_collector
 from streams.replay import processes_for, replay
 from streams.stores.sqlite import SqliteStore
 
@@ -87,7 +87,7 @@ def run_plane(path: Path) -> dict[str, Any]:
             with patch("streams.pipeline.signals", return_value=[]) if name == "alone" else nullcontext():
                 store = SqliteStore(Path(scratch) / f"{name}.db")
                 pipelines[name] = Pipeline(store, load_icps([ICP]), settings, time.time)
-        spare_the_collector()
+        spare_the_collector(A_HISTORY)
         order = list(seconds)
         events = 0
         for batch, _ in batches([path], settings.batch_events):
@@ -106,7 +106,7 @@ def run_replay(path: Path, *, profile: bool = False) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         store = SqliteStore(Path(scratch) / "plumbline.db")
         pipeline = Pipeline(store, load_icps([ICP]), settings, time.time)
-        spare_the_collector()
+        spare_the_collector(A_HISTORY)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         profiler = cProfile.Profile()
         alerts = 0

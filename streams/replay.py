@@ -25,7 +25,7 @@ from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.dead_letters import write_rejects
 from streams.history import Progress, batches
-from streams.pipeline import Pipeline, spare_the_collector
+from streams.pipeline import A_HISTORY, Pipeline, spare_the_collector
 from streams.replay_shards import NotShared, replay_shared
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
@@ -91,7 +91,7 @@ def replay(
     ``alerts_to`` gets all alerts as JSONL in order of (time, id); ``rejects_to`` the events that could not be used,
     with their reasons. Raises PlumblineError when a file can't be read.
     """
-    spare_the_collector()
+    spare_the_collector(A_HISTORY)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="plumbline-replay-") as scratch, ExitStack() as open_stores:
 

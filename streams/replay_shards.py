@@ -40,7 +40,7 @@ from schemas.observations import encode_observation
 from schemas.settings import Settings
 from streams.batch_run import TimerFailed
 from streams.history import Progress, batches
-from streams.pipeline import EVENTS, spare_the_collector
+from streams.pipeline import A_HISTORY, EVENTS, spare_the_collector
 from streams.processor import Processor, StepFailed
 from streams.stage import Decoded
 from streams.stores.contract import Ledger
@@ -217,7 +217,7 @@ def _run_shard(
 ) -> None:
     """What one process does."""
     encode = msgspec.msgpack.encode
-    spare_the_collector()
+    spare_the_collector(A_HISTORY)
     store = SqliteStore(_store(folder, number))
     try:
         stage = AccountStage(icps, signals(settings.drift), settings.late_after)
