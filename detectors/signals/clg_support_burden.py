@@ -110,7 +110,7 @@ class SupportBurden(SegmentedSignal):
     }
     left_out: ClassVar[frozenset[str]] = frozenset(_COUNTED_OUT)
     recorded_by: ClassVar[Mapping[str, str]] = {TICKET: SEEN}
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     monitor_state: ClassVar[type[Struct]] = SupportState
     shared: ClassVar[type[Struct] | None] = Community
 

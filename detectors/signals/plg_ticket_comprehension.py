@@ -92,6 +92,7 @@ class TicketComprehension(SegmentedSignal):
     left_out: ClassVar[frozenset[str]] = frozenset({"left_truncated", "too_many_tickets"})
     recorded_by: ClassVar[Mapping[str, str]] = {CATEGORISED: SEEN, BY_TEXT: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
+    state_version: ClassVar[int] = 2
     state: ClassVar[type[SegmentedState]] = TicketState
     monitor_state: ClassVar[type[Struct]] = RateState
     shared: ClassVar[type[Struct] | None] = Shared

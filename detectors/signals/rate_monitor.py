@@ -283,7 +283,9 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
 
     def _begin(self, watch: RateWatch, began: float) -> Sequence[Change]:
         known = (watch.baseline.n, watch.baseline.ones)
-        dated = date_change(known, self.stored.weeks, self._way, week_start(began))
+        # What was before the end of the last drift is another story.
+        weeks = [week for week in self.stored.weeks if week.start >= watch.ended]
+        dated = date_change(known, weeks, self._way, week_start(began))
         sums = sums_since(self.stored.weeks, dated.since)
         halfway = math.sqrt(max(sums.odds_ratio, 1.0) if self._way == "rise" else min(sums.odds_ratio, 1.0))
         drift = RateEpisode(dated, halfway, ExposureState([]))
@@ -304,7 +306,7 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         ratio = since.odds_ratio
         if not since.judged or not (ratio <= watch.high if self._way == "rise" else ratio >= watch.low):
             return NOTHING
-        ended = week_start(back.since + WEEK / 2)
+        ended = watch.ended = week_start(back.since + WEEK / 2)
         self._recovery = None
         watch.plain = self._for_plain(watch).new_state()
         return self._end_drift(watch, RateRecovery(observation.at, Dated(ended, ended, ended, 0, 0)))

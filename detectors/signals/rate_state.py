@@ -43,7 +43,8 @@ class RateBaseline(Struct, array_like=True, frozen=True):
 
 
 class RateWatch(Struct, array_like=True):
-    """``low`` and ``high``: the bounds of the null for the strata of the last weeks, never within the baseline's."""
+    """``low`` and ``high``: the bounds of the null for the strata of the last weeks, never within the baseline's. ``ended``: when
+    the last drift did (Unix seconds), 0 without one."""
 
     baseline: RateBaseline
     low: float
@@ -52,6 +53,7 @@ class RateWatch(Struct, array_like=True):
     detection: ExposureState
     plain: MixtureState
     """the detector of the plain share, for ``mix``"""
+    ended: float = 0.0
 
 
 class RateEpisode(DatedDrift, array_like=True):

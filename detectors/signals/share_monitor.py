@@ -56,11 +56,13 @@ LOWEST_THRESHOLD = 1000.0
 
 
 class Watch(Struct, array_like=True):
-    """What watching needs: the frozen baseline, the threshold in observations and the detector's state."""
+    """What watching needs: the frozen baseline, the threshold in observations and the detector's state. ``ended``: when the last
+    fall did (Unix seconds), 0 without one."""
 
     baseline: Baseline
     threshold: float
     detection: MixtureState
+    ended: float = 0.0
 
 
 class Fall(Struct, array_like=True):
@@ -296,8 +298,8 @@ class ShareMonitor:
         if restart is None:
             return None
         state, baseline = self.state, watch.baseline
-        # The weeks of the baseline are in its counts already.
-        weeks = [week for week in state.weeks if week.start > baseline.end]
+        # The weeks of the baseline are in its counts already; what was before the end of the last fall is another story.
+        weeks = [week for week in state.weeks if week.start > baseline.end and week.start >= watch.ended]
         dated = date_fall(baseline.n, baseline.ones, weeks, restart)
         before, now = baseline.ones / baseline.n, dated.ones / dated.n
         self._begin(Fall(dated, dated.n, dated.ones, min((before + now) / 2, before), MixtureState([])))
@@ -324,6 +326,7 @@ class ShareMonitor:
             return None
         self.state.fall, self.state.recovery = None, Recovery(at, back, back.n, back.ones)
         self._recovery_detector = None
+        watch.ended = back.since
         watch.detection = self._for_falls(watch).new_state()
         return "recovered"
 

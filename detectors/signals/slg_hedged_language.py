@@ -99,7 +99,7 @@ class HedgedLanguage(SegmentedSignal):
     recorded_by: ClassVar[Mapping[str, str]] = {HEDGED: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("rep",)
     monitor_state: ClassVar[type[Struct]] = RateState
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     shared: ClassVar[type[Struct] | None] = Shared
 
     def __init__(

@@ -86,6 +86,7 @@ class OffProfilePipeline(SegmentedSignal):
     left_out: ClassVar[frozenset[str]] = frozenset({"left_truncated", "too_many_open", "no_profile"})
     recorded_by: ClassVar[Mapping[str, str]] = {OFF_PROFILE: SEEN, OFF_PROFILE_BEFORE: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("rep",)
+    state_version: ClassVar[int] = 2
     monitor_state: ClassVar[type[Struct]] = VersionedState
     shared: ClassVar[type[Struct] | None] = Shared
 

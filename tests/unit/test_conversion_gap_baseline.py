@@ -148,6 +148,17 @@ def test_a_fall_ends_when_the_share_is_back_not_before(back_to: float, ends: lis
     assert monitor.phase == ("watching" if ends else "fallen")
 
 
+def test_a_fall_that_comes_again_is_dated_after_the_end_of_the_last_one() -> None:
+    promise = Promise(false_alarms_per_year=1, monitors=12, min_baseline=5_000, min_baseline_days=28)
+    monitor = ShareMonitor(promise)
+    fed(monitor, 0.3, range(140))
+    assert fed(monitor, 0.1, range(140, 400)) == ["fell"]
+    assert fed(monitor, 0.3, range(400, 440)) == ["recovered"]
+    assert fed(monitor, 0.1, range(440, 470)) == ["fell"]
+    assert monitor.state.fall is not None
+    assert abs(monitor.state.fall.dated.since / DAY - 440) <= 7
+
+
 def test_a_rise_is_a_fall_of_the_zeros() -> None:
     found = weeks(*[(200, 20)] * 5, *[(200, 40)] * 4)
     dated = date_rise(found, ChangeEstimate(found[-1].start, 200, 40))

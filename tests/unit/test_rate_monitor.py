@@ -75,6 +75,22 @@ def test_a_drift_ends_and_can_come_again() -> None:
     assert monitor.episode == 2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_drift_that_comes_again_is_dated_after_the_end_of_the_last_one(seed: int) -> None:
+    monitor = RateMonitor(PROMISE, "rise")
+
+    def share(rep: str, day: float) -> float:
+        return 0.3 if 150 <= day < 270 or day >= 330 else 0.1
+
+    found = run(monitor, shares(days=390, per_day=REPS, share=share, seed=seed))
+    assert kinds(found) == ["drifting", "resolved", "drifting"]
+    assert monitor.since is not None
+    assert monitor.since_margin_days is not None
+    assert abs((monitor.since - START) / DAY - 330) <= monitor.since_margin_days + 7
+    assert monitor.now is not None
+    assert monitor.now.high > 0.3
+
+
 def test_resolved_is_shown_for_four_weeks() -> None:
     monitor = RateMonitor(PROMISE, "rise")
     observations = shares(
