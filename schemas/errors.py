@@ -52,6 +52,12 @@ class EventRefused(PlumblineError):
         self.problem = problem
 
 
+class BadInput(PlumblineError):
+    """What was asked for can't be done as it was written."""
+
+    exit_code = 2
+
+
 class FileRefused(PlumblineError):
     """A file that a person wrote (ICP, mapping, settings) can't be used; holds all that was found, not just the first."""
 

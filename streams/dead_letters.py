@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput
 from streams.gateway.sink import Accepted
 from streams.stores.contract import DeadLetter
 
@@ -89,7 +89,7 @@ def write_rejects(path: Path, letters: Iterable[DeadLetter]) -> None:
 
 
 def read_rejects(path: Path) -> Iterator[Reject]:
-    """Raises PlumblineError when the file is not one of rejects."""
+    """Raises BadInput when the file is not one of rejects."""
     decoder = msgspec.json.Decoder(Reject)
     try:
         with path.open("rb") as lines:
@@ -97,9 +97,9 @@ def read_rejects(path: Path) -> Iterator[Reject]:
                 try:
                     yield decoder.decode(line)
                 except ValueError as error:
-                    raise PlumblineError(
+                    raise BadInput(
                         f"{path}, line {number}: not a line of a rejects file: {error}",
                         remedy="give the file that plumbline replay named, ending in .rejects.jsonl",
                     ) from None
     except OSError as error:
-        raise PlumblineError(f"{path} can't be read: {error.strerror}", remedy="check the path") from None
+        raise BadInput(f"{path} can't be read: {error.strerror}", remedy="check the path") from None

@@ -34,6 +34,7 @@ from streams.gateway.auth import protect
 from streams.gateway.events import GatewayDeps, make_gateway_routes
 from streams.gateway.server import make_runner
 from streams.gateway.sink import LogSink
+from streams.listening import listen
 from streams.log import EventLog
 from streams.metrics import CONTENT_TYPE, Metrics
 from streams.pipeline import Pipeline
@@ -151,19 +152,15 @@ class EmbeddedService:
         """where it listens, once ``run`` has called ``started``"""
 
     async def run(self, started: Callable[[], object] = lambda: None) -> None:
-        """Serves until ``stop``. ``started`` is called when requests are taken. Raises OSError when the address is
-        taken, and whatever ends the pipeline (Fenced, StateRefused, a full disk)."""
+        """Serves until ``stop``. ``started`` is called when requests are taken. Raises PlumblineError when the
+        address can't be listened on, and whatever ends the pipeline (Fenced, StateRefused, a full disk)."""
         loop = asyncio.get_running_loop()
         runner = make_runner(self._application(loop))
         thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         try:
             await loop.run_in_executor(thread, self._done, self._engine.pipeline.catch_up())
             await runner.setup()
-            host, _, port = self.settings.listen.rpartition(":")
-            site = web.TCPSite(runner, host.strip("[]") or None, int(port))
-            await site.start()
-            bound = runner.addresses[0]
-            self.url = f"http://{host}:{bound[1]}"
+            self.url = await listen(runner, self.settings, choose=": --listen 127.0.0.1:PORT")
             self._alive = True
             async with asyncio.TaskGroup() as group:
                 work = group.create_task(self._work(loop, thread))

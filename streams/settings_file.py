@@ -3,7 +3,8 @@
 Rules:
 1. The command line goes before the environment, the environment before the file. PLUMBLINE_LISTEN overrides ``listen``, PLUMBLINE_DRIFT__HORIZON ``horizon`` under ``drift``. Lists are written as
    JSON, but PLUMBLINE_ICP is one path, or several with commas between.
-2. ``env:NAME`` in the place of a secret is looked up. A variable that is missing or empty is refused by name.
+2. ``env:NAME`` in the place of a secret is looked up. A variable that is missing or empty is refused by name where its
+   secret is needed; elsewhere a stand-in takes its place, so that who only reads needs no secret of who sends.
 3. Relative paths in the file, and the default data_dir, are relative to the file's folder; those in the environment
    to the current one.
 4. No error holds a value of the environment.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,8 @@ from streams.written_file import read_written
 
 PASSWORDS = (("kafka", "password"), ("redis", "password"))
 """Secrets outside of lists."""
+SECRETS = frozenset({"kafka", "redis", "tokens", "endpoints"})
+"""The parts of the settings that hold secrets."""
 PATHS = (
     ("data_dir",),
     *((part, name) for part in ("kafka", "redis") for name in ("ca", "certificate", "key")),
@@ -41,37 +44,85 @@ PREFIX = "PLUMBLINE_"
 _NAME = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
-def load_settings(path: Path | None = None, options: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(
+    path: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    needs: Collection[str] = SECRETS,
+) -> Settings:
     """The settings in ``path``, else in ./plumbline.yaml if it is there, else the defaults; all with overrides.
 
-    ``options`` are settings from the command line, by name. Raises FileRefused with all problems.
+    ``options`` are settings from the command line, by name. ``needs`` are the parts whose secrets the caller uses; a
+    secret of another part may be a stand-in. Raises FileRefused with all problems.
     """
-    overrides = _Overrides(options or {})
     if path is None and DEFAULT_FILE.exists():
         path = DEFAULT_FILE
     if path is None:
-        return _settings({}, Positions(), "settings", Path(), overrides)
-    data, positions = read_yaml(read_written(path), str(path))
-    return _settings({} if data is None else data, positions, str(path), path.absolute().parent, overrides)
+        read = _Read("", "settings", Path(), options or {})
+    else:
+        read = _Read(read_written(path), str(path), path.absolute().parent, options or {})
+    problems = [
+        problem_at(
+            read.positions,
+            place,
+            code="environment",
+            what=f"the environment variable {variable} is not set",
+            remedy=f"set {variable} where the service is started",
+        )
+        for part, place, variable in read.unset
+        if part in needs
+    ]
+    try:
+        settings = read.settings()
+    except FileRefused as refused:
+        problems.extend(refused.problems)
+    if problems:
+        raise FileRefused(
+            read.name, sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+        )
+    return settings
 
 
 def check_settings(text: str, name: str) -> tuple[Settings, list[str]]:
-    """The settings file ``text`` by itself, and the variables that it names and that are not set here.
+    """What ``plumbline run`` would make here of the settings file ``text``, whose path is ``name``; and the variables of
+    secrets that it names and that are not set here.
 
     Raises FileRefused with all problems but those of missing variables.
     """
-    data, positions = read_yaml(text, name)
-    missing = set()
-    for part, path, variable in _named(data):
-        value = os.environ.get(variable, "")
-        if not value:
-            missing.add(variable)
-        _put(data, path, value or _stand_in(part, variable))
-    settings = validate_data(Settings, data, positions, name)
-    refused = list(_refused_endpoints(settings, positions))
+    read = _Read(text, name, Path(name).absolute().parent, {})
+    settings = read.settings()
+    refused = list(_refused_endpoints(settings, read.positions))
     if refused:
         raise FileRefused(name, refused)
-    return settings, sorted(missing)
+    return settings, sorted({variable for _, _, variable in read.unset})
+
+
+class _Read:
+    """A settings file with what overrides it, and with its secrets looked up. ``unset`` are those that were not found,
+    as _named gives them; stand-ins are in their places."""
+
+    def __init__(self, text: str, name: str, folder: Path, options: Mapping[str, Any]) -> None:
+        data, self.positions = read_yaml(text, name)
+        self.name = name
+        self.unset: list[tuple[str, Place, str]] = []
+        self._written: Any = {} if data is None else data
+        if isinstance(self._written, dict):
+            self._override(folder, _Overrides(options))
+
+    def settings(self) -> Settings:
+        """Raises FileRefused."""
+        return validate_data(Settings, self._written, self.positions, self.name)
+
+    def _override(self, folder: Path, overrides: _Overrides) -> None:
+        self._written.setdefault("data_dir", str(Settings().data_dir))
+        _resolve_paths(self._written, folder)
+        _merge(self._written, overrides.values)
+        self.positions = _Layers(self.positions, overrides.sources)
+        for part, path, variable in _named(self._written):
+            value = os.environ.get(variable, "")
+            if not value:
+                self.unset.append((part, path, variable))
+            _put(self._written, path, value or _stand_in(part, variable))
 
 
 def _refused_endpoints(settings: Settings, positions: Positions) -> Iterator[Problem]:
@@ -124,38 +175,6 @@ class _Layers(Positions):
             if path[:length] in self._sources:
                 return self._sources[path[:length]], None
         return self._file.describe(path, on_key=on_key)
-
-
-def _settings(written: Any, positions: Positions, name: str, folder: Path, overrides: _Overrides) -> Settings:
-    if not isinstance(written, dict):
-        return validate_data(Settings, written, positions, name)
-    written.setdefault("data_dir", str(Settings().data_dir))
-    _resolve_paths(written, folder)
-    _merge(written, overrides.values)
-    layers = _Layers(positions, overrides.sources)
-    problems = []
-    for part, path, variable in _named(written):
-        value = os.environ.get(variable, "")
-        if not value:
-            problems.append(
-                problem_at(
-                    layers,
-                    path,
-                    code="environment",
-                    what=f"the environment variable {variable} is not set",
-                    remedy=f"set {variable} where the service is started",
-                )
-            )
-        _put(written, path, value or _stand_in(part, variable))
-    try:
-        settings = validate_data(Settings, written, layers, name)
-    except FileRefused as refused:
-        problems.extend(refused.problems)
-    if problems:
-        raise FileRefused(
-            name, sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
-        )
-    return settings
 
 
 def _stand_in(part: str, variable: str) -> str:

@@ -2,9 +2,11 @@
 
 Rules:
 1. The kind of a file is known by its top-level keys; --as says it where they don't.
-2. A line of the file is shown beside its problem, but for settings, which can hold secrets; control characters are
+2. Settings are checked as ``plumbline run`` would take them here: with what the environment overrides, but no secret
+   has to be there.
+3. A line of the file is shown beside its problem, but for settings, which can hold secrets; control characters are
    never printed.
-3. Exit code 0: all files are right; 2: at least one is not.
+4. Exit code 0: all files are right; 2: at least one is not.
 """
 
 from __future__ import annotations
@@ -94,7 +96,8 @@ class _Report:
         for problem in self.problems:
             place = f":{problem.line}:{problem.column}" if problem.line is not None else ""
             code = click.style(f"[{problem.code}]", dim=True)
-            yield f"{click.style(f'{self.path}{place}:', bold=True)} {problem.what} {code}"
+            elsewhere = f"{problem.where}: " if problem.line is None and problem.where else ""
+            yield f"{click.style(f'{self.path}{place}:', bold=True)} {elsewhere}{problem.what} {code}"
             if problem.remedy:
                 yield f"    {problem.remedy}"
             if self.kind in ("icp", "mapping"):

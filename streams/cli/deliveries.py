@@ -35,9 +35,14 @@ from streams.terminal_text import printable
 DAY_DIGITS = len("2026-11-23")
 
 
+def _settings(settings_path: Path | None) -> Settings:
+    """The service sends, not these commands: they need no secret."""
+    return load_settings(settings_path, needs=())
+
+
 @contextmanager
 def _opened(settings_path: Path | None, data_dir: Path | None) -> Iterator[sqlite3.Connection]:
-    directory = data_dir or load_settings(settings_path).data_dir
+    directory = data_dir or _settings(settings_path).data_dir
     with closing(connect(directory / "plumbline.db", create=False)) as db:
         yield db
 
@@ -168,7 +173,7 @@ def disable(
 @data_options
 def endpoints(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """List the endpoints, their state and what waits for them."""
-    settings = load_settings(settings_path) if settings_path is not None or data_dir is None else None
+    settings = _settings(settings_path) if settings_path is not None or data_dir is None else None
     with _opened(settings_path, data_dir) as db:
         found = operations.endpoints(db)
     origins = _origins(settings) if settings is not None else {}

@@ -30,6 +30,7 @@ from streams.cli.run import serve_until_signal
 from streams.embedded import EmbeddedService
 from streams.history import batches
 from streams.icp_files import load_icps
+from streams.listening import not_listened_on
 from streams.log import EventLog
 from streams.logs import configure_logs
 from streams.settings_file import load_settings
@@ -190,9 +191,10 @@ def _require_free(settings: Settings) -> None:
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        raise PlumblineError(
-            f"{settings.listen} can't be listened on: {error.strerror}",
-            remedy="end what uses the port (another demo?), or choose another: plumbline demo --listen 127.0.0.1:PORT --folder NEW",
+        raise not_listened_on(
+            settings.listen,
+            error,
+            choose=" (another demo may run): plumbline demo --listen 127.0.0.1:PORT --folder NEW",
         ) from None
 
 

@@ -196,8 +196,8 @@ def resume(
 def _settings(settings_path: Path | None, data_dir: Path | None) -> Settings:
     """A data directory that is named is an embedded service's, whatever else the settings say."""
     if data_dir is None:
-        return load_settings(settings_path)
-    settings = load_settings(settings_path, {"data_dir": data_dir})
+        return load_settings(settings_path, needs={"kafka", "redis"})
+    settings = load_settings(settings_path, {"data_dir": data_dir}, needs=())
     return settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": None})})
 
 

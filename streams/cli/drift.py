@@ -35,7 +35,7 @@ def command() -> None:
 @data_options
 def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """List the verdicts of all signals, what drifts first."""
-    verdicts = read_drift(load_settings(settings_path), data_dir).verdicts
+    verdicts = read_drift(load_settings(settings_path, needs={"redis"}), data_dir).verdicts
     if as_json:
         click.echo(msgspec.json.encode({"verdicts": verdicts}))
         return

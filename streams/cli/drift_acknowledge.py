@@ -86,7 +86,8 @@ def acknowledge(
     """
     if as_json and retake_baseline and not yes:
         raise click.UsageError("--json asks nothing: give --yes too")
-    settings = load_settings(settings_path, {"data_dir": data_dir} if data_dir is not None else None)
+    options = {"data_dir": data_dir} if data_dir is not None else None
+    settings = load_settings(settings_path, options, needs={"redis"})
     reading = read_drift(settings, data_dir)
     verdict = find_verdict(reading.verdicts, signal, segment)
     _refuse_what_means_nothing(verdict, retake_baseline)

@@ -34,7 +34,7 @@ def explain(
     signal: str, segment: str, settings_path: Path | None, data_dir: Path | None, as_json: bool
 ) -> None:
     """Explain what SIGNAL says of one segment: numbers, chart, evidence, what was said and decided."""
-    reading = read_segment(load_settings(settings_path), data_dir, signal, segment)
+    reading = read_segment(load_settings(settings_path, needs={"redis"}), data_dir, signal, segment)
     (verdict,) = reading.verdicts
     if as_json:
         click.echo(msgspec.json.encode({"verdict": verdict, "alerts": reading.alerts}))

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from yarl import URL
 
 from schemas.duration import parse_duration
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput
 from streams.cli.service_options import bearer_token, service_address
 from streams.dead_letters import reject_of
 from streams.gateway.auth import is_loopback
@@ -28,12 +28,6 @@ from streams.stores.contract import DeadLetter
 
 SHOWN = 20
 _TIMEOUT = aiohttp.ClientTimeout(total=120)
-
-
-class BadInput(PlumblineError):
-    """What was asked for can't be done as it was written."""
-
-    exit_code = 2
 
 
 class Summary(Struct):
@@ -71,7 +65,7 @@ def _patience(ctx: click.Context, param: click.Parameter, value: str) -> float:
     default="10m",
     show_default=True,
     callback=_patience,
-    help="How long to wait for a service that is behind or away.",
+    help="How long to wait for a service that falls behind or goes away. One that never answered is not waited for.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(file: Path, url: URL, token: str | None, batch: int, patience: float, as_json: bool) -> None:

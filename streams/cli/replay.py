@@ -63,7 +63,7 @@ def command(
     Nothing is sent and nothing is kept. Ends with 0 when the history was read to its end, also when some events could
     not be used: they are counted, and written to the rejects file.
     """
-    settings = load_settings(settings_path)
+    settings = load_settings(settings_path, needs=())
     icps = load_icps(icp_paths or settings.icp)
     rejects_to = rejects or events[0].with_suffix(".rejects.jsonl")
     console = Console(stderr=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 import uvloop
 
-from schemas.errors import PlumblineError
 from schemas.icp import ICP
 from schemas.settings import Settings
 from streams.cli.run_options import logs_option, settings_and_icp
@@ -38,7 +37,7 @@ def command(
 ) -> None:
     """Run the embedded service: HTTP in, scores, drift, webhooks, one process.
 
-    Ends with 0 after SIGINT or SIGTERM, with 3 when another process owns the data directory.
+    Ends with 0 after SIGINT or SIGTERM, with 2 when settings or ICP files are not right, with 3 when another process owns the data directory.
     """
     configure_logs(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
     options = {
@@ -72,13 +71,7 @@ async def serve_until_signal(service: EmbeddedService, started: Callable[[], obj
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, service.stop)
-    try:
-        await service.run(started)
-    except OSError as error:
-        raise PlumblineError(
-            f"{service.settings.listen} can't be listened on: {error.strerror or error}",
-            remedy="end what uses the port, or choose another with --listen 127.0.0.1:PORT",
-        ) from None
+    await service.run(started)
 
 
 def _drain(settings: Settings, icps: list[ICP]) -> None:

@@ -11,17 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput, PlumblineError
 from streams.simulation.company import Order, simulate
 from streams.simulation.scenarios import SCENARIOS
 from streams.simulation.truth import Truth
 
 MOMENT = "2026-11-01T00:00:00Z"
 """Where a history ends unless it is asked otherwise: fixed, so that the same command gives the same file."""
-
-
-class _Refused(PlumblineError):
-    exit_code = 2
 
 
 def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -122,22 +118,22 @@ def command(
 
 def _check(order: Order, output: Path, beside: Path) -> None:
     if output.resolve() == beside.resolve():
-        raise _Refused("events and truth would be one file", remedy="give --truth another path")
+        raise BadInput("events and truth would be one file", remedy="give --truth another path")
     for path in (output, beside):
         if path.exists() and not path.is_file():
-            raise _Refused(f"{path} is not a regular file", remedy="write to a file")
+            raise BadInput(f"{path} is not a regular file", remedy="write to a file")
         if not path.parent.is_dir():
-            raise _Refused(f"the folder {path.parent} does not exist", remedy="create it, or write elsewhere")
+            raise BadInput(f"the folder {path.parent} does not exist", remedy="create it, or write elsewhere")
     if order.change_at is None:
         return
     if not order.scenario.plants and not order.scenario.happenings:
-        raise _Refused(
+        raise BadInput(
             f"nothing is planted in the scenario {order.scenario.name}",
             remedy="leave --drift-at out, or choose another scenario",
         )
     age_days = (order.until - order.change_at).total_seconds() / 86_400
     if not 0 < age_days <= order.days:
-        raise _Refused(
+        raise BadInput(
             "--drift-at is not within the history",
             remedy="give a time less than --days before --until",
         )

@@ -33,7 +33,7 @@ def create(settings_path: Path | None, as_json: bool) -> None:
 
     Ends with 1 when one is not as it must be, with 4 when partition counts differ; then nothing is made.
     """
-    _show(topics.create(load_settings(settings_path)), as_json=as_json)
+    _show(topics.create(load_settings(settings_path, needs={"kafka"})), as_json=as_json)
 
 
 @command.command()
@@ -41,7 +41,7 @@ def create(settings_path: Path | None, as_json: bool) -> None:
 @_json
 def describe(settings_path: Path | None, as_json: bool) -> None:
     """Show the topics. Ends with 1 when one is not as it must be."""
-    _show(topics.describe(load_settings(settings_path)), as_json=as_json)
+    _show(topics.describe(load_settings(settings_path, needs={"kafka"})), as_json=as_json)
 
 
 def _show(reports: Sequence[TopicReport], *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from schemas.settings import Settings
 from streams.gateway.auth import protect
 from streams.gateway.problem import RequestRefused
 from streams.gateway.server import make_runner
+from streams.listening import listen
 from streams.metrics import CONTENT_TYPE
 from streams.web.api import Ready
 
@@ -48,7 +49,7 @@ async def monitoring(
     address: str | None, settings: Settings, ready: Ready, expose: Callable[[], bytes]
 ) -> AsyncIterator[str]:
     """Serves at ``address`` (host:port; port 0 takes a free one) while the block runs, and gives the URL; None: nothing
-    is served. Raises PlumblineError when the address is taken, or would be open to others without a token."""
+    is served. Raises PlumblineError when it can't be, or would be open to others without a token."""
     if address is None:
         yield ""
         return
@@ -65,14 +66,7 @@ async def monitoring(
     runner = make_runner(app)
     await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, mine.host, mine.port).start()
-        except OSError as error:
-            raise PlumblineError(
-                f"{address} can't be listened on: {error.strerror or error}",
-                remedy="end what uses the port, or choose another",
-            ) from None
-        yield f"http://{address.rpartition(':')[0]}:{runner.addresses[0][1]}"
+        yield await listen(runner, mine)
     finally:
         await runner.cleanup()
 

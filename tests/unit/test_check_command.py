@@ -141,6 +141,23 @@ def test_an_endpoint_with_which_the_service_would_not_start(
         assert url not in result.output
 
 
+def test_networks_that_the_environment_allows_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they do for the service."""
+    path = tmp_path / "plumbline.yaml"
+    path.write_text(
+        f"endpoints: [{{name: a, secrets: ['whsec_{'A' * 32}'], url: 'http://10.0.0.7/hook'}}]\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("PLUMBLINE_EGRESS__ALLOW_NETWORKS", '["10.0.0.0/8"]')
+    assert check(path).exit_code == 0
+    monkeypatch.setenv("PLUMBLINE_EGRESS__ALLOW_NETWORKS", '["192.168.0.0/16"]')
+    assert "private" in check(path).output
+    monkeypatch.setenv("PLUMBLINE_EGRESS__ALLOW_NETWORKS", '["everything"]')
+    refused = check(path)
+    assert refused.exit_code == 2
+    assert "environment variable PLUMBLINE_EGRESS__ALLOW_NETWORKS: " in refused.output
+
+
 def test_lines_of_settings_that_are_no_yaml_are_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "plumbline.yaml"
     path.write_text("tokens:\n  - {name: crm, token: hunter2: x}\n", encoding="utf-8")

@@ -151,6 +151,8 @@ async def test_no_service_ends_with_1_at_once_and_says_how_to_start_one(tmp_path
     assert code == 1
     assert "plumbline run" in err
     assert json.loads(out)["error"].startswith("there is no service at")
+    _, told, _ = await plumbline_post("--help")
+    assert "never answered is not waited for" in " ".join(told.split())
 
 
 @asynccontextmanager

@@ -230,7 +230,7 @@ def test_the_command_tells_people_what_came_out(history: Path, tmp_path: Path) -
 
 def test_errors_say_what_to_do(history: Path, tmp_path: Path) -> None:
     no_icp = plumbline("replay", history)
-    assert no_icp.returncode == 1
+    assert no_icp.returncode == 2
     assert "--icp icp.yaml" in no_icp.stderr
     broken = tmp_path / "broken.yaml"
     broken.write_text("name: x\n")
@@ -240,7 +240,7 @@ def test_errors_say_what_to_do(history: Path, tmp_path: Path) -> None:
     no_events = plumbline("replay", "--icp", ICP, tmp_path / "none.jsonl")
     assert no_events.returncode == 2
     not_rejects = plumbline("dlq", "list", "--file", history)
-    assert not_rejects.returncode == 1
+    assert not_rejects.returncode == 2
     assert "not a line of a rejects file" in not_rejects.stderr
     assert "Traceback" not in no_icp.stderr + refused.stderr + no_events.stderr + not_rejects.stderr
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import FileRefused
+from schemas.settings import Settings
 from streams.settings_file import check_settings, load_settings
 
 SECRET = "whsec_" + "QUJD" * 10
@@ -165,9 +166,38 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.yaml") == [("unreadable", "")]
 
 
-def test_checking_needs_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_needs_no_secret_of_a_part_reads_without_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BOT_SECRET")
-    monkeypatch.setenv("PLUMBLINE_LISTEN", "0.0.0.0:1")
+    file.write_text(FILE + 'redis: {password: "env:STORE_PASSWORD"}\n', encoding="utf-8")
+    with pytest.raises(FileRefused, match="STORE_PASSWORD") as refused:
+        load_settings(file, needs={"redis"})
+    assert len(refused.value.problems) == 1
+    settings = load_settings(file, needs=())
+    assert settings.endpoints[0].name == "bot"
+    assert settings.tokens[0].token.get_secret_value() == "from-the-environment"
+    file.write_text(FILE + "clock: sundial\n", encoding="utf-8")
+    with pytest.raises(FileRefused, match="clock"):
+        load_settings(file, needs=())
+
+
+def test_checking_needs_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BOT_SECRET")
     settings, missing = check_settings(FILE, "plumbline.yaml")
     assert settings.listen == "127.0.0.1:9000"
     assert missing == ["BOT_SECRET"]
+
+
+def test_checking_heeds_what_the_environment_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUMBLINE_LISTEN", "127.0.0.1:9001")
+    assert (
+        check_settings(FILE, "plumbline.yaml")[0].listen == load_settings_of(FILE).listen == "127.0.0.1:9001"
+    )
+    monkeypatch.setenv("PLUMBLINE_LISTEN", "0.0.0.0:1")
+    with pytest.raises(FileRefused, match="PLUMBLINE_LISTEN"):
+        check_settings(FILE, "plumbline.yaml")
+
+
+def load_settings_of(text: str) -> Settings:
+    path = Path("of-text.yaml")
+    path.write_text(text, encoding="utf-8")
+    return load_settings(path)
