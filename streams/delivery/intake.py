@@ -61,7 +61,8 @@ class Intake:
                 [(topic, partition, offset) for partition, offset in positions.items()],
             )
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk makes SQLite end it by itself
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
         return new

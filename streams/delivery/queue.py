@@ -220,6 +220,7 @@ class Queue:
         try:
             yield self._db
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk makes SQLite end it by itself
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")

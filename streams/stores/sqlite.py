@@ -292,7 +292,7 @@ class _Transaction:
         if kind is None:
             reach("commit.before_commit")
             self._db.execute("COMMIT")
-        else:
+        elif self._db.in_transaction:  # a full disk makes SQLite end it by itself
             self._db.execute("ROLLBACK")
 
 
