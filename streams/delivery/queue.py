@@ -19,7 +19,16 @@ from typing import Self
 
 from msgspec import Struct
 
-from streams.delivery.policy import Answer, Decision, Delivered, EndpointGone, GiveUp, Result, TryAgain
+from streams.delivery.policy import (
+    MAX_TRIES,
+    Answer,
+    Decision,
+    Delivered,
+    EndpointGone,
+    GiveUp,
+    Result,
+    TryAgain,
+)
 from streams.delivery.schema import connect
 from streams.delivery.subscriptions import Route, Routed
 
@@ -69,14 +78,16 @@ class Queue:
         self._db.close()
 
     def start(self, endpoints: Iterable[str], now: float) -> None:
-        """Makes the endpoints known, and takes up again what a crash left in the midst of sending."""
+        """Makes the endpoints known, and takes up again what a crash left in the midst of sending; what has had all its tries
+        is dead."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO delivery_endpoints(name) VALUES (?)", ((name,) for name in endpoints)
             )
             db.execute(
-                "UPDATE deliveries SET state = 'retrying', next_try = ?, updated = ? WHERE state = 'sending'",
-                (now, now),
+                "UPDATE deliveries SET state = iif(tries < :most, 'retrying', 'dead'),"
+                " next_try = iif(tries < :most, :now, NULL), updated = :now WHERE state = 'sending'",
+                {"most": MAX_TRIES, "now": now},
             )
 
     def fan_out(self, router: Router, endpoints: Iterable[str], now: float, *, limit: int = 500) -> FanOut:

@@ -10,7 +10,7 @@ import pytest
 from schemas.alerts import Alert, encode_alert
 from schemas.errors import PlumblineError, StateRefused
 from streams.delivery import operations
-from streams.delivery.policy import Answer, GiveUp, Result, decide
+from streams.delivery.policy import MAX_TRIES, Answer, GiveUp, Result, decide
 from streams.delivery.queue import Queue, Taken
 from streams.delivery.schema import connect
 from streams.delivery.subscriptions import Route, Routed
@@ -133,6 +133,27 @@ def test_a_try_is_counted_before_it_is_made_and_survives_a_crash(
     again.close()
     assert retaken is not None
     assert (retaken.alert_id, retaken.tries) == (taken.alert_id, 2)
+
+
+def test_an_alert_that_kills_the_process_is_dead_after_ten_tries(path: Path, db: sqlite3.Connection) -> None:
+    put(db, trigger())
+    for started in range(MAX_TRIES):
+        queue = Queue.open(path)  # the one before died while it was sending
+        queue.start(["crm", "chat"], NOW)
+        queue.fan_out(to_crm, ["crm"], NOW)
+        taken = queue.take("crm", NOW)
+        queue.close()
+        assert taken is not None
+        assert taken.tries == started + 1
+    queue = Queue.open(path)
+    queue.start(["crm", "chat"], NOW)
+    assert queue.take("crm", NOW) is None
+    assert states(db) == [("crm", "dead")]
+    assert operations.retry_dead(db, "crm", NOW) == 1
+    again = queue.take("crm", NOW)
+    queue.close()
+    assert again is not None
+    assert again.tries == 1
 
 
 def test_a_try_that_was_called_off_does_not_count(queue: Queue, db: sqlite3.Connection) -> None:
