@@ -28,7 +28,7 @@ from schemas.observations import Observation
 
 
 class DriftState(Struct):
-    """``own``: the signal's state. ``decided``: segment -> what people decided about it. ``left_out``: segment -> observations
+    """``own``: the signal's state; of one that this version does not know, all that is stored, as it is. ``decided``: segment -> what people decided about it. ``left_out``: segment -> observations
     that an illness touched. Until when (Unix seconds) the signal was ``interrupted`` by one, as it was told; ``relearned``:
     the newest time from which on a changed source is the usual one."""
 
@@ -89,24 +89,29 @@ class DriftStage:
         if signal == DATA_HEALTH:
             return self._health.new_state()
         found = self._signals.get(signal)
-        return DriftState(found.new_state() if found is not None else None)
+        return DriftState(found.new_state() if found is not None else b"")
 
     def encode_state(self, signal: str, state: Any) -> bytes:
         if signal == DATA_HEALTH:
             return self._health.encode_state(state)
         found = self._signals.get(signal)
-        own = found.encode_state(state.own) if found is not None else b""
+        if found is None:
+            return bytes(state.own)
+        own = found.encode_state(state.own)
         return msgspec.msgpack.encode(
             _Stored(own, state.decided, state.left_out, state.interrupted, state.relearned)
         )
 
     def decode_state(self, signal: str, raw: bytes) -> Any:
-        """Raises StateRefused. A state from before decisions were kept is the signal's own, and nothing more."""
+        """Raises StateRefused. A state from before decisions were kept is the signal's own, and nothing more. An empty one was
+        written by a version that does not know the signal."""
         if signal == DATA_HEALTH:
             return self._health.decode_state(raw)
         found = self._signals.get(signal)
         if found is None:
-            return DriftState(None)
+            return DriftState(raw)
+        if not raw:
+            return self.new_state(signal)
         try:
             stored = _stored.decode(raw)
         except msgspec.MsgspecError:
