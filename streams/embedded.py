@@ -116,8 +116,9 @@ class EmbeddedPipeline:
         if self._keep_log_s is None or now < self._log_looked_at + LOG_LOOK_S:
             return
         self._log_looked_at = now
-        offset = self.log.first_offset_since(now - self._keep_log_s)
-        removed = self.log.delete_before(min(offset, self.pipeline.next_offset))
+        offset = min(self.log.first_offset_since(now - self._keep_log_s), self.pipeline.next_offset)
+        # What may have to be read again after a power failure must not go.
+        removed = self.log.delete_before(offset) if self.store.make_durable() else 0
         if removed:
             _log.info("log segments removed", segments=removed)
 

@@ -251,6 +251,12 @@ class SqliteStore:
         """Forgets those that the drift stage has committed."""
         self._db.execute("DELETE FROM observations WHERE seq <= ?", (until,))
 
+    def make_durable(self) -> bool:
+        """Brings what is committed to the disk, so that no power failure takes it back. False: not all of it, since somebody
+        still reads what was before."""
+        _, written, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return bool(written == moved)
+
     def alerts(self) -> list[bytes]:
         """All alerts as encoded, in order of (time, id)."""
         return [body for _, _, body in self.alerts_in_order()]
