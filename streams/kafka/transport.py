@@ -207,8 +207,13 @@ class Consumer(driver.Consumer):
         looks = {}
         for tp in partitions:
             state = assignment.state_value(TopicPartition(*tp))
-            if state is not None and state.has_valid_position and state.highwater is not None:
-                looks[tp] = Look(state.position, state.highwater, state.timestamp / 1000)
+            if state is None or not state.has_valid_position:
+                continue
+            # Faust's thread writes the high watermark first, then its moment: read the other way round, the moment is never
+            # later than what was seen at it.
+            moment = state.timestamp
+            if moment is not None:
+                looks[tp] = Look(state.position, state.highwater, moment / 1000)
         return looks
 
 

@@ -271,18 +271,11 @@ class Worker:
         )
         relaying = asyncio.create_task(self._relay.run())
         relaying.add_done_callback(self._task_ended)
-        watching = asyncio.create_task(self._watch())
-        watching.add_done_callback(self._task_ended)
-        fetching = asyncio.create_task(
-            self._fetch_watch.run(self._held_lanes, lambda tps: self.consumer.ends(tps))
-        )
-        fetching.add_done_callback(self._task_ended)
         try:
             await self._stay_member()
         finally:
-            for task in (fetching, watching, relaying):
-                task.cancel()
-            await asyncio.gather(fetching, watching, relaying, return_exceptions=True)
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
             await asyncio.to_thread(self._lists.close)
             await asyncio.to_thread(self._store.close)
 
@@ -292,9 +285,16 @@ class Worker:
         while not self._stopping.is_set():
             self._member = Membership(self.settings.kafka, self, [*self._event_topics, self._observations])
             began = time.monotonic()
+            # A consumer that ends takes along whoever asks it at that moment: each membership has watchers of its own.
+            watchers = [asyncio.create_task(each) for each in (self._watch(), self._watch_fetches())]
+            for watcher in watchers:
+                watcher.add_done_callback(self._task_ended)
             try:
                 reason = await self._member.hold(self._stopping)
             finally:
+                for watcher in watchers:
+                    watcher.cancel()
+                await asyncio.gather(*watchers, return_exceptions=True)
                 await self._leave()
             if self._stopping.is_set():
                 return
@@ -337,6 +337,9 @@ class Worker:
                 if all(counts.values()):  # without a broker nothing is known
                     check_counts(self.settings.kafka, counts)
                 self._metrics.drift_waits(*self._held())
+
+    async def _watch_fetches(self) -> None:
+        await self._fetch_watch.run(self._held_lanes, self.consumer.ends)
 
     async def _note_offsets(self) -> None:
         offsets = {

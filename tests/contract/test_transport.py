@@ -174,6 +174,43 @@ async def test_what_comes_after_the_group_was_shared_out_anew_is_thrown_away() -
     assert consumer.heard.interruptions == [({A, B}, False)]
 
 
+class Written:
+    """What is known of a partition, written by the fetching thread just after the ``after``-th time that it is read."""
+
+    position, has_valid_position = 5, True
+
+    def __init__(self, after: int) -> None:
+        self._reads_left = after
+        self._known: dict[str, float] = {"highwater": 5, "timestamp": 1000}
+
+    def _read(self, name: str) -> float:
+        found = self._known[name]
+        self._reads_left -= 1
+        if self._reads_left == 0:
+            self._known = {"highwater": 9, "timestamp": 2000}
+        return found
+
+    @property
+    def highwater(self) -> float:
+        return self._read("highwater")
+
+    @property
+    def timestamp(self) -> float:
+        return self._read("timestamp")
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+def test_a_moment_is_never_later_than_the_end_that_was_seen_at_it(after: int) -> None:
+    """Else a partition would pass for read to its end at a moment at which it was not."""
+    consumer = Driven()
+    assignment = SimpleNamespace(state_value=lambda _: Written(after))
+    subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+    fetching = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_subscription=subscription))
+    consumer._thread = fetching  # type: ignore[assignment]
+    look = Consumer._looks(consumer, {A})[A]
+    assert look.moment == 1.0 or look.end == 9
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [(NoOffsetForPartitionError(A), []), (OffsetOutOfRangeError({A: 5}), [({A}, True)])],
