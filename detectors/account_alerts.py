@@ -32,6 +32,10 @@ from schemas.icp import ICP, ActivationGoal, Blocker, Variant
 FIT_REASONS = 3
 TRIGGER_REASONS = 2
 OBJECTIONS = 3
+MAX_NAME = 200
+"""characters that are kept of the account's name and of a contact's title: an alert has to fit into a message"""
+KNOWN_TITLES = 5
+"""of a role, at most"""
 LEAST_SHOWN = 0.5
 """points: less reads as nothing"""
 
@@ -160,7 +164,7 @@ def _active_blockers(icp: ICP, state: AccountState) -> list[ActiveBlocker]:
 
 def account_name(attributes: Mapping[str, Any]) -> str:
     name = attributes.get("name")
-    return name if isinstance(name, str) else ""
+    return name[:MAX_NAME] if isinstance(name, str) else ""
 
 
 def _objections(variant: Variant, attributes: Mapping[str, Any]) -> list[ExpectedObjection]:
@@ -186,10 +190,10 @@ def _reach(variant: Variant, attributes: Mapping[str, Any]) -> list[Reach]:
             role=role.role,
             titles=role.titles,
             known=[
-                title
+                title[:MAX_NAME]
                 for title in dict.fromkeys(titles)
                 if any(wanted.casefold() in title.casefold() for wanted in role.titles)
-            ],
+            ][:KNOWN_TITLES],
         )
         for role in variant.committee
     ]

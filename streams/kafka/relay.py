@@ -43,7 +43,8 @@ FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
 START_WITHIN_S = 15.0
 STOP_WITHIN_S = 5.0
-BATCH_BYTES = 262_144
+BATCH_BYTES = 1_000_000
+"""A little less than topics take at once (streams/kafka/topics.py): the largest alert has to fit."""
 MARKED_STAGE = "accounts"
 KINDS: tuple[OutgoingKind, ...] = ("observations", "alerts", "dead_letters")
 

@@ -9,7 +9,8 @@ import pytest
 
 from detectors.account_state import VariantState
 from detectors.scoring import decide
-from schemas.alerts import Alert, BlockerEnded, TriggerAlert
+from schemas.alerts import Alert, BlockerEnded, TriggerAlert, encode_alert
+from streams.kafka.relay import BATCH_BYTES
 from tests.unit.account_world import (
     DAY,
     GOOD,
@@ -336,6 +337,19 @@ def test_the_alert_holds_what_an_sdr_needs() -> None:
         ("does the work", []),
     ]
     assert alert.blockers == []
+
+
+def test_an_alert_is_bounded_whatever_the_profile_says() -> None:
+    """A worker has to publish it: one that fits into no message would end every worker that takes the partition over."""
+    roles = "".join(f"\n      - {{role: role {number}, titles: [lead]}}" for number in range(100))
+    account = Account(icp(VARIANT + "    committee:" + roles + "\n"))
+    titles = [f"lead {number} " + "\N{SNOWMAN}" * 1000 for number in range(20)]
+    contacts = [{"title": title} for title in titles]
+    account.take(profile(T0 - DAY, **GOOD, name="n" * 50_000, contacts=contacts))
+    (alert,) = triggers(account.take(visit(T0), visit(T0)))
+    assert alert.account_name == "n" * 200
+    assert [reach.known for reach in alert.reach] == [[title[:200] for title in titles[:5]]] * 100
+    assert len(encode_alert(alert)) < BATCH_BYTES
 
 
 def test_an_alert_outcome_is_an_event_like_others() -> None:
