@@ -100,7 +100,7 @@ def retake(state: GapState, name: str, at: float, horizon_days: float) -> Alerts
     out: Alerts = []
     if segment.standing == "drifting":
         out.append(_resolved(state, name, at, horizon_days, retaken=True))
-    segment.relearn()
+    segment.relearn(at)
     if name == ALL:
         state.composition = {}
     return out

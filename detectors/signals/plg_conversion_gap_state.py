@@ -76,10 +76,10 @@ class Segment:
         for reason, number in other.counted_out.items():
             self.counted_out[reason] = self.counted_out.get(reason, 0) + number
 
-    def relearn(self) -> None:
-        """Takes all baselines anew."""
-        self.paid.relearn()
-        self.activated.relearn()
+    def relearn(self, at: float) -> None:
+        """Takes all baselines anew, by a decision of ``at`` (Unix seconds)."""
+        self.paid.relearn(at)
+        self.activated.relearn(at)
         self.early.relearn()
         self.activating.restart()
         self.standing = "quiet"

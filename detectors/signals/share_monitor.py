@@ -160,15 +160,16 @@ class ShareMonitor:
                 Fall(dated, 0, 0, min((before.estimate + now) / 2, before.estimate), MixtureState([]), True)
             )
 
-    def relearn(self) -> None:
-        """Takes the baseline anew, from the next week's cohorts on."""
+    def relearn(self, at: float) -> None:
+        """Takes the baseline anew, from the cohorts of the week after ``at`` (Unix seconds) on. Those of before are mature later than
+        that, and are what is to be forgotten."""
         kept = self.state
         self.state = MonitorState(
             n=kept.n,
             weeks=kept.weeks,
             newest=kept.newest,
             # From a Monday on, so that no week of the new stretch holds what was there before.
-            learn_from=week_start(kept.newest) + WEEK,
+            learn_from=week_start(max(at, kept.newest)) + WEEK,
             episode=kept.episode,
             unsteady=kept.unsteady,
         )

@@ -279,6 +279,30 @@ def test_a_person_can_take_the_baseline_anew() -> None:
     assert content.before.low < 0.08 < content.before.high
 
 
+def test_a_baseline_that_is_taken_anew_knows_nothing_of_what_was_before() -> None:
+    """A price changes on the day on which a person says so: cohorts that activated before it mature for 60 days more."""
+    signal, changed = ConversionGap(), 200
+    accounts = company(
+        days=330,
+        per_day=lambda s, d: 48.0,
+        sources=["direct"],
+        activates=lambda s, d: 0.5,
+        converts=lambda s, d: 0.2 if d < changed else 0.1,
+        seed=1,
+    )
+    observations = observe(signal, accounts)
+    first = next(i for i, o in enumerate(observations) if o.at > START + changed * DAY)
+    state, _ = run(signal, observations[:first])
+    for segment in ("all", "direct"):
+        assert signal.step(state, retaken(ConversionGap, observations[first].at, segment)) == []
+    state, rest = run(signal, observations[first:], state)
+    assert rest == []
+    for verdict in signal.verdicts(state):
+        assert verdict.state == "watching"
+        assert verdict.before is not None
+        assert verdict.before.low < 0.1 < verdict.before.high
+
+
 def test_a_segment_that_does_not_exist_has_no_baseline_to_take_anew() -> None:
     signal = ConversionGap()
     with pytest.raises(EventRefused) as refused:
