@@ -43,7 +43,7 @@ def explain(
     row = drift_row(verdict)
     title = escape(printable(f"{row.signal} · {row.segment}"))
     console.print(f"[bold]{title}[/bold] [dim]· {escape(row.title)}[/dim]")
-    console.print(_facts(verdict, row))
+    console.print(_rows(facts(verdict, row)))
     chart = chart_lines(verdict, console.width - len(INDENT))
     if chart:
         console.print("\n" + textwrap.indent("\n".join(chart), INDENT), markup=False, soft_wrap=True)
@@ -68,31 +68,34 @@ def explain(
         )
 
 
-def _facts(verdict: VerdictView, row: DriftRow) -> Table:
-    facts: list[tuple[str, str]] = [("state", row.state + (f", {row.finding}" if row.finding else ""))]
+def facts(verdict: VerdictView, row: DriftRow) -> list[tuple[str, str]]:
+    """What is known of the verdict, each with its name."""
+    known: list[tuple[str, str]] = [("state", row.state + (f", {row.finding}" if row.finding else ""))]
     if row.suspended:
-        facts.append(("because", row.suspended))
+        known.append(("because", row.suspended))
     if row.state == "acknowledged" and row.decisions:
         latest = row.decisions[0]
-        facts.append(("by", f"{latest.by} on {day(latest.at)}: {latest.reason}"))
+        known.append(("by", f"{latest.by} on {day(latest.at)}: {latest.reason}"))
     if row.missing:
-        facts.append(("learning", row.missing))
+        known.append(("learning", row.missing))
     if row.since:
-        facts.append(("since", row.since))
+        known.append(("since", row.since))
     for name, estimate, interval, sample in (
         ("before", row.before, row.before_interval, row.before_sample),
         ("now", row.now, row.now_interval, row.now_sample),
     ):
         if estimate:
             sure = f"95 %: {interval}, " if interval else ""
-            facts.append((name, f"{estimate} ({sure}{sample})"))
+            known.append((name, f"{estimate} ({sure}{sample})"))
+    if row.ratio_of and (row.before or row.now):
+        known.append(("×", row.ratio_of))
     if row.strength:
-        facts += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
-    facts.append(("observations", row.observations))
+        known += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
+    known.append(("observations", row.observations))
     for number, each in enumerate(row.counted_out):
         why = f": {each.why}" if each.why else ""
-        facts.append(("" if number else "counted out", f"{each.number} {each.reason}{why}"))
-    return _rows(facts)
+        known.append(("" if number else "counted out", f"{each.number} {each.reason}{why}"))
+    return known
 
 
 def _decided(each: DecisionRow) -> tuple[str, str]:

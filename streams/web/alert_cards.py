@@ -20,7 +20,6 @@ from streams.web.wording import (
     QUADRANTS,
     account_path,
     day,
-    heading,
     number,
     score,
     segment_words,
@@ -61,7 +60,7 @@ def card(alert: Alert) -> Card:
             return _trigger(alert)
         case BlockerEnded():
             fields = [
-                Field("What is over", [Line(heading(alert.blocker), alert.because)]),
+                Field("What is over", [Line(words(alert.blocker), alert.because)]),
                 Field("Next", [Line(alert.next)]),
             ]
             summary = f"{words(alert.blocker)} · fit {number(alert.fit)}, trigger {score(alert.trigger)}"
@@ -100,23 +99,21 @@ def card(alert: Alert) -> Card:
 def _trigger(alert: TriggerAlert) -> Card:
     told = {reason.name for reason in alert.why_now}
     why_now = [
-        Line(heading(reason.name), f"{reason.because}; fades {reason.fades}", signed(reason.contribution))
+        Line(words(reason.name), f"{reason.because}; fades {reason.fades}", signed(reason.contribution))
         for reason in alert.why_now
     ]
     why_now += [
-        Line(heading(part.name), "", signed(part.contribution))
-        for part in alert.parts
-        if part.name not in told
+        Line(words(part.name), "", signed(part.contribution)) for part in alert.parts if part.name not in told
     ]
     why_now.append(
         Line("Trigger score", f"an alert goes out at {number(alert.threshold)}", score(alert.trigger))
     )
     fields = [
-        Field("Why them", [Line(heading(r.name), r.because, f"+{number(r.weight)}") for r in alert.why_them]),
+        Field("Why them", [Line(words(r.name), r.because, f"+{number(r.weight)}") for r in alert.why_them]),
         Field("Why now", why_now),
         Field(
             "Blocked for another variant",
-            [Line(f"{heading(b.name)} until {day(b.until)}", b.because) for b in alert.blockers],
+            [Line(f"{words(b.name)} until {day(b.until)}", b.because) for b in alert.blockers],
         ),
         Field(
             "Expect",
@@ -156,7 +153,7 @@ def _of_account(
         tone=tone,
         headline=alert.account_name or alert.account,
         path=account_path(alert.account),
-        summary=f"{words(alert.variant)} · {summary}",
+        summary=f"{alert.variant} · {summary}",
         fields=[field for field in fields if field.lines],
     )
 

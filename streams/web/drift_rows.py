@@ -19,6 +19,7 @@ from streams.web.wording import (
     day,
     interval_words,
     measure,
+    ratio_words,
     sample_words,
     segment_words,
     words,
@@ -52,6 +53,8 @@ class DriftRow(Struct, kw_only=True):
     now: str
     now_interval: str
     now_sample: str
+    ratio_of: str
+    """what the two are of; empty where they are no ratios"""
     width: float
     strength: str
     promise: str
@@ -109,6 +112,7 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         now="" if verdict.now is None else measure(verdict.now.estimate, verdict.unit),
         now_interval=_interval(verdict.now, verdict.unit),
         now_sample=_sample(verdict.now, verdict.unit),
+        ratio_of=ratio_words(verdict.signal, verdict.unit),
         width=round(100 * strength(verdict.statistic, verdict.threshold), 1),
         strength=f"{short(verdict.statistic)} of {short(verdict.threshold)}" if verdict.threshold > 0 else "",
         promise=_promise(verdict.false_alarms_per_year) if verdict.threshold > 0 else "",

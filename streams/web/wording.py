@@ -37,6 +37,10 @@ _UNITS: dict[Quantity, str] = {
 }
 
 
+RATIO_OF = {"clg.support_burden": "of what a seat outside the elite asks"}
+"""What a signal's ratios are of, where it is not what its baseline would give."""
+
+
 def number(value: float) -> str:
     """One decimal; a whole number of a thousand and more without."""
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
@@ -76,6 +80,11 @@ def sample_words(n: int, unit: Quantity) -> str:
     return f"learned in {count(n)} hours" if unit == "events_a_day" else f"n = {count(n)}"
 
 
+def ratio_words(signal: str, unit: Quantity) -> str:
+    """What ``1.8×`` is of; empty where the numbers are no ratios."""
+    return RATIO_OF.get(signal, "of what the baseline would give") if unit == "ratio" else ""
+
+
 def interval_words(interval: Interval, unit: Quantity) -> str:
     """``8.5–16.2 %``"""
     low, high = measure(interval.low, unit), measure(interval.high, unit)
@@ -107,7 +116,7 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def words(name: str) -> str:
-    """``pricing-interest`` as ``pricing interest``."""
+    """``pricing-interest`` as ``pricing interest``: without a capital, which would make ``Etl`` of an acronym."""
     return name.replace("-", " ").replace("_", " ")
 
 
@@ -120,7 +129,7 @@ def segment_words(signal: str, segment: str) -> str:
 
 
 def heading(name: str) -> str:
-    """``pricing-interest`` as ``Pricing interest``."""
+    """``step_failed`` as ``Step failed``. Of Plumbline's own words only."""
     text = words(name)
     return text[:1].upper() + text[1:]
 

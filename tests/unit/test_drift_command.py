@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -15,9 +16,13 @@ from hypothesis import strategies as st
 
 from schemas.alerts import Interval, moment
 from schemas.errors import PlumblineError
+from schemas.settings import Settings
 from streams.cli.drift import command
 from streams.cli.drift_chart import ROWS, chart_lines
+from streams.cli.drift_explain import facts
+from streams.cli.drift_reading import read_segment
 from streams.serving.views import PointView, VerdictView
+from streams.web.drift_rows import drift_row
 from tests.unit.serving_world import World
 
 WEEK = 7 * 86400.0
@@ -86,6 +91,14 @@ def test_one_verdict_in_words_with_its_chart(folder: Path) -> None:
     for words in ("state", "drifting", "before", "95 %:", "where it alarms", "▲", "since", "DRIFTING", "█"):
         assert words in out, words
     assert all(len(line) <= 72 for line in out.splitlines())
+
+
+def test_a_ratio_says_what_it_is_of(folder: Path) -> None:
+    (verdict,) = read_segment(Settings(), folder, "plg.conversion_gap", "content").verdicts
+    for unit, told in (("ratio", 1), ("share", 0)):
+        as_unit = msgspec.structs.replace(verdict, unit=unit)
+        told_of = [text for name, text in facts(as_unit, drift_row(as_unit)) if name == "×"]
+        assert told_of == ["of what the baseline would give"] * told
 
 
 @pytest.mark.parametrize(

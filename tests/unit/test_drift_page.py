@@ -219,6 +219,21 @@ def test_the_weeks_of_a_ratio_are_shares_and_are_called_so(world: World) -> None
     assert as_it_is.of == ""
 
 
+@pytest.mark.parametrize(
+    ("signal", "of"),
+    [
+        ("clg.churn_cohorts", "× is of what the baseline would give"),
+        ("slg.aged_win_rate", "× is of what the baseline would give"),
+        ("clg.support_burden", "× is of what a seat outside the elite asks"),
+        (GAP, ""),
+    ],
+)
+async def test_a_ratio_says_what_it_is_of(url: str, signal: str, of: str) -> None:
+    page = (await get(url, f"/drift/{signal}")).text
+    assert page.count("× is ") == bool(of)
+    assert of in page
+
+
 def test_sources_have_a_budget_of_their_own(tmp_path: Path) -> None:
     """One a year for 64 of them (docs/drift.md), whatever the settings leave to the signals."""
     world = World(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def test_sample_uses_everything_that_a_trigger_can_do(acme: ICP) -> None:
     assert any(trigger.daily_cap for trigger in triggers)
     blockers = [blocker for variant in acme.variants for blocker in variant.blockers]
     assert {blocker.when.event is None for blocker in blockers} == {True, False}
+
+
+def test_sample_cites_nothing_that_came_after_it(acme: ICP) -> None:
+    cited = re.findall(r"\b20\d\d\b", " ".join(re.findall(r"because: .*", TEXT)))
+    assert cited
+    assert max(map(int, cited)) < acme.effective_from.year
 
 
 def test_units(acme: ICP) -> None:

@@ -107,7 +107,7 @@ async def test_the_first_page_shows_accounts_alerts_drift_and_books(world: World
     world.put([b"{}", world.events.product("b", NOW, "invited")])
     world.drift()
     text = (await page(url)).text
-    assert re.search(r"Nord a 50\.0 90 Route now alert on Pricing \+50\.0 They look at prices", text)
+    assert re.search(r"Nord a 50\.0 90 Route now alert on pricing \+50\.0 They look at prices", text)
     assert "analytics · trigger 50.0 · fit 90 · pricing" in text
     assert "Closes twice as often" in text
     assert "5 received = 4 applied + 0 duplicate + 0 late + 1 dead-lettered" in text
@@ -173,8 +173,8 @@ async def test_an_account_page_explains_itself(world: World, url: str) -> None:
     for words in (
         "Nord",
         "The trigger score is 25.0; an alert goes out at 40.",
-        "+50.0 Pricing They look at prices; fades by half in 7 days",
-        "−25.0 Complaint",
+        "+50.0 pricing They look at prices; fades by half in 7 days",
+        "−25.0 complaint",
         "25.0 Trigger score",
         "60 Fit of 100",
         "needs: sales reps is 20 to 200 (+30)",
@@ -185,6 +185,18 @@ async def test_an_account_page_explains_itself(world: World, url: str) -> None:
         "should be activated (20d after signing up)",
     ):
         assert words in text, words
+
+
+async def test_names_of_the_icp_file_keep_their_spelling(world: World, url: str) -> None:
+    """A capital would spoil an acronym, and who looks for a variant in the file finds it."""
+    alerting(world, "a", sso_logins=5)
+    for path in ("/", "/accounts/a"):
+        text = (await page(url, path)).text
+        assert "analytics" in text
+        assert "Analytics" not in text
+        assert "pricing" in text
+        assert "Pricing" not in text
+    assert "sso logins 5" in text
 
 
 async def test_an_unknown_account_is_a_page_too(url: str) -> None:
