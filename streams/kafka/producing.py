@@ -138,7 +138,9 @@ class KafkaSink:
         async with self._in_turn:
             now_ms = int(self._now() * 1000)
             if self._times.ahead_ms(now_ms) > MAX_AHEAD_MS:
-                raise _Unkept("events come faster than their order of arrival can be written down")
+                raise _Unkept(
+                    "events come faster than their order of arrival can be written down, or the clock was set back"
+                )
             for number, event in enumerate(events):
                 partition = self._partition_of(event.subject)
                 answer = await producer.send(

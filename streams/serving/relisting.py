@@ -166,6 +166,7 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # a full disk makes SQLite end it by itself
+            db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
