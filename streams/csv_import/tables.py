@@ -11,6 +11,7 @@ CSV as in RFC 4180, with the delimiter of the mapping.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from io import TextIOWrapper
@@ -104,6 +105,13 @@ class Table:
             yield Row(line, cells)
 
     def _header(self) -> list[str]:
+        if self._encoding not in ("utf-8-sig", "utf-16") and self._raw.peek(3).startswith(codecs.BOM_UTF8):
+            raise self._refused(
+                1,
+                "encoding",
+                f"the file is not {self._encoding.upper()} but UTF-8: it begins with that byte order mark",
+                "write `encoding: utf-8` in the mapping",
+            )
         try:
             cells = next(self._reader, None)
         except csv.Error as error:

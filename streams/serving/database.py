@@ -65,10 +65,7 @@ class Database:
             if self._idle:
                 return self._idle.pop()
         if not self.path.is_file():
-            raise Unreadable(
-                f"there is no {self.path.name} in the data directory {self.path.parent}",
-                remedy="start the service once with `plumbline run`, or name another directory with --data-dir",
-            )
+            raise _NoData(self.path)
         try:
             connection = open_database(self.path, read_only=True)
             connection.isolation_level = None
@@ -78,6 +75,20 @@ class Database:
                 remedy="check the data directory and its permissions",
             ) from error
         return connection
+
+
+class _NoData(Unreadable):
+    """``what`` goes into answers over HTTP, which name no folder; on the command line the error does."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"there is no {path.name} in the data directory",
+            remedy="start the service once with `plumbline run`, or name another directory with --data-dir",
+        )
+        self._folder = path.parent
+
+    def __str__(self) -> str:
+        return f"{self._folder}: {super().__str__()}"
 
 
 def has_table(db: sqlite3.Connection, name: str) -> bool:

@@ -46,6 +46,15 @@ def test_what_puts_the_file_in_doubt_is_refused_and_nothing_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv"]
 
 
+def test_a_byte_order_mark_of_another_encoding_says_which_it_is(tmp_path: Path) -> None:
+    """A spreadsheet writes "CSV UTF-8" with one."""
+    content = codecs.BOM_UTF8 + (HEADER + row("A", "café")).encode()
+    with pytest.raises(FileRefused) as refused:
+        import_files(tmp_path, "encoding: cp1252\n" + TEXT, {"a.csv": content})
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.remedy) == ("encoding", "write `encoding: utf-8` in the mapping")
+
+
 def test_a_byte_that_is_not_in_the_encoding_is_found_with_its_column(tmp_path: Path) -> None:
     content = HEADER.encode() + b"x" * 300_000 + b"\n" + b"B,caf\xe9\n"
     with pytest.raises(FileRefused) as refused:
