@@ -14,6 +14,7 @@ from detectors.sequential.decile_cohorts import DecileCohorts
 from detectors.sequential.decile_mixture import DecileMixture
 from detectors.sequential.expected_events import ExpectedEvents
 from detectors.sequential.exposure_mixture import ExposureMixture
+from detectors.sequential.graded_excess import GradedExcess
 from detectors.sequential.river_detector import RiverDetector
 from detectors.sequential.taxonomy_mixture import TaxonomyMixture
 from detectors.sequential.trend_mixture import TrendMixture
@@ -39,6 +40,7 @@ DETECTORS: dict[str, type[Detector]] = {
     "decile_cohorts": DecileCohorts,
     "expected_events": ExpectedEvents,
     "exposure_mixture": ExposureMixture,
+    "graded_excess": GradedExcess,
     "river": RiverDetector,
     "taxonomy_mixture": TaxonomyMixture,
     "trend_mixture": TrendMixture,

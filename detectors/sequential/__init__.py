@@ -28,6 +28,9 @@ cohort_excess:               CohortExcess(high=, dispersion=1), bound of      Ac
 CohortExcess                 observed / expected, or .from_baseline(events,   observed, expected):   acquisition)
                              level=0.9, dispersion=1)                         by when they were
                                                                               acquired
+graded_excess:               GradedExcess(highs=, dispersion=1), bounds of    Graded(began, grade,   days (of cohorts)
+GradedExcess                 observed / expected by grade, or                 observed, expected):
+                             .from_baseline(events, level=0.8, dispersion=1)  the same, by grade
 expected_events:             ExpectedEvents(low=, high=, direction=,          Counted(observed,      expected events
 ExpectedEvents               dispersion=1), bounds of observed / expected,    expected): events
                              or .from_baseline(observed, expected, ...)       that came, and that the

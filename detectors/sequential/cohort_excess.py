@@ -15,8 +15,8 @@ Rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Literal, Protocol, Self, TypeVar
 
 from msgspec import Struct
 from scipy.special import gammaincinv
@@ -54,6 +54,13 @@ class ExcessWeek(Struct, array_like=True):
     observed: float = 0.0
     expected: float = 0.0
     may_start: bool = False
+
+
+class Numbered(Protocol):
+    number: int
+
+
+AnyWeek = TypeVar("AnyWeek", bound=Numbered)
 
 
 class ExcessState(Struct, array_like=True):
@@ -166,7 +173,7 @@ class CohortExcess:
             raise ValueError("expected events are 0 or more, and above 0 where nothing was observed")
         if not (math.isfinite(value.began) and math.isfinite(at)):
             raise ValueError("a cohort needs a finite time")
-        week = _week(state.weeks, int(value.began // WEEK))
+        week = week_numbered(state.weeks, int(value.began // WEEK), ExcessWeek)
         if week is not None:
             week.observed += value.observed
             week.expected += value.expected
@@ -205,8 +212,8 @@ class CohortExcess:
         )
 
 
-def _week(weeks: list[ExcessWeek], number: int) -> ExcessWeek | None:
-    """The week of that number, made if need be; None where it is older than what is kept."""
+def week_numbered(weeks: list[AnyWeek], number: int, new: Callable[[int], AnyWeek]) -> AnyWeek | None:
+    """The week of that number, made by ``new(number)`` if need be; None where it is older than what is kept."""
     at = len(weeks)
     while at and weeks[at - 1].number > number:
         at -= 1
@@ -214,7 +221,7 @@ def _week(weeks: list[ExcessWeek], number: int) -> ExcessWeek | None:
         return weeks[at - 1]
     if at == 0 and len(weeks) == MAX_WEEKS:
         return None
-    weeks.insert(at, ExcessWeek(number))
+    weeks.insert(at, new(number))
     if len(weeks) > MAX_WEEKS:
         del weeks[0]
         at -= 1

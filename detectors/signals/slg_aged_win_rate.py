@@ -35,7 +35,7 @@ class AgedWinRate(OpportunitySignal):
     title = "what becomes of opportunities past the median cycle"
     unit: ClassVar[Quantity] = "ratio"
     monitor_state: ClassVar[type[Struct]] = AgedState
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
 
     def monitor(self, stored: Any) -> AgedMonitor:
         return AgedMonitor(self.promise, stored)

@@ -6,9 +6,10 @@ Rules:
    many are won in the end. The plain hazard would fall as soon as losers linger among the open ones.
 2. A band's hazards are shrunk towards those of all bands in the same bin, as much as PRIOR_EVENTS of theirs are worth.
    A bin that no deal has reached has none, and is not judged.
-3. The stretch is steady: its halves don't differ in wins by more than UNSTEADY standard errors.
-4. A baseline that grows keeps its bands' medians and the shape of their hazards; all are raised or lowered to what the whole
-   stretch shows.
+3. Weeks are compared by what their deals' ages let expect: the deals of young weeks are few and young, and are won more often.
+4. The stretch is steady: its halves don't differ in wins by more than UNSTEADY standard errors.
+5. A baseline that grows keeps its bands' medians, and how the bands differ; in each bin their hazards of winning are raised or
+   lowered to what the whole stretch shows, those of losing in all bins alike.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from detectors.sequential.dispersion import dispersion
+from detectors.sequential.dispersion import dispersion, poisson_dispersion
 from detectors.signals.slg_aged_win_rate_state import (
     BINS,
     TOO_OLD,
@@ -95,9 +96,10 @@ def freeze(weeks: Sequence[AgedWeek], start: float, end: float) -> AgedBaseline:
         n=n,
         won=won,
         lost=lost,
-        won_dispersion=dispersion([(w.unwon, w.ones) for w in weeks]),
+        won_dispersion=_varies(weeks, _wanted(weeks)),
         lost_dispersion=dispersion([(w.n, w.lost) for w in weeks]),
         young_won=sum(w.young_won for w in weeks),
+        won_by_bin=[sum(each) for each in zip(*(w.won for w in weeks), strict=True)],
     )
 
 
@@ -107,32 +109,53 @@ def grow(watch: AgedWatch, bands: Iterable[Band], stretch: Sequence[AgedWeek], e
     watched = [week for week in stretch if week.start >= base.end]
     watch.baseline = freeze(stretch, base.start, end)
     # In its own stretch a baseline's hazards want what there was.
-    more = watch.baseline.won / (base.won + sum(week.expected_won for week in watched))
+    more = [
+        (won + _LEAST) / (before + sum(week.expected_won[place] for week in watched) + _LEAST)
+        for place, (won, before) in enumerate(zip(watch.baseline.won_by_bin, base.won_by_bin, strict=True))
+    ]
     fewer = watch.baseline.lost / (base.lost + sum(week.expected_lost for week in watched))
     for band in bands:
-        band.won = [hazard * more for hazard in band.won]
+        band.won = _times(band.won, more) if band.won else []
         band.lost = [hazard * fewer for hazard in band.lost]
     for week in watched:
-        week.expected_won *= more
+        week.expected_won = _times(week.expected_won, more)
         week.expected_lost *= fewer
-    for cohorts, factor in ((watch.detection.first, more), (watch.detection.second, fewer)):
-        for cohort in cohorts.weeks:
-            cohort.expected *= factor
+    for wins in watch.detection.first.weeks:
+        wins.expected = _times(wins.expected, more)
+    for losses in watch.detection.second.weeks:
+        losses.expected *= fewer
 
 
 def unsteady(weeks: Sequence[AgedWeek], errors: float = UNSTEADY) -> UnsteadyWins | None:
-    """What is to be told of a stretch whose halves (by aged deals at risk) differ in wins by more than so many standard
+    """What is to be told of a stretch whose halves (by the wins to be expected) differ in wins by more than so many standard
     errors."""
-    whole, half, middle = sum(w.unwon for w in weeks), 0, 0
-    while middle < len(weeks) and half + weeks[middle].unwon <= whole / 2:
-        half, middle = half + weeks[middle].unwon, middle + 1
-    before, after = sum(w.ones for w in weeks[:middle]), sum(w.ones for w in weeks[middle:])
-    if not (half and whole > half and before + after):
+    wanted = _wanted(weeks)
+    whole, half, middle = sum(wanted), 0.0, 0
+    while middle < len(weeks) and half + wanted[middle] <= whole / 2:
+        half, middle = half + wanted[middle], middle + 1
+    if not (half and whole > half):
         return None
-    share = (before + after) / whole
-    chance = share * (1 - share) * (1 / half + 1 / (whole - half))
-    error = math.sqrt(chance * dispersion([(w.unwon, w.ones) for w in weeks]))
+    before, after = sum(w.ones for w in weeks[:middle]), sum(w.ones for w in weeks[middle:])
+    error = math.sqrt((1 / half + 1 / (whole - half)) * _varies(weeks, wanted))
     older, newer = before / half, after / (whole - half)
     if abs(newer - older) <= errors * error:
         return None
-    return UnsteadyWins(100 * older, 100 * newer, weeks[middle].start)
+    usual = 100 * (before + after) / sum(w.unwon for w in weeks)
+    return UnsteadyWins(usual * older, usual * newer, weeks[middle].start)
+
+
+def _wanted(weeks: Sequence[AgedWeek]) -> list[float]:
+    """Wins to be expected of each week, were those of one bin won alike in all weeks."""
+    hazards = []
+    for place in range(BINS):
+        medians = sum(week.exposure[place] for week in weeks)
+        hazards.append(sum(week.won[place] for week in weeks) / medians if medians else 0.0)
+    return [sum(_times(week.exposure, hazards)) for week in weeks]
+
+
+def _varies(weeks: Sequence[AgedWeek], wanted: Sequence[float]) -> float:
+    return poisson_dispersion([(week.ones, each) for week, each in zip(weeks, wanted, strict=True)])
+
+
+def _times(numbers: Sequence[float], factors: Sequence[float]) -> list[float]:
+    return [number * factor for number, factor in zip(numbers, factors, strict=True)]

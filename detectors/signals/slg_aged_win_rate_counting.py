@@ -25,7 +25,7 @@ from schemas.duration import WEEK
 
 
 class Judged(Struct):
-    """Of the aged deals of one week of creation: events of one week, and how many the baseline wants."""
+    """Of the aged deals of one week of creation and one bin: events of one week, and how many the baseline wants."""
 
     won: int = 0
     expected_won: float = 0.0
@@ -33,10 +33,10 @@ class Judged(Struct):
     expected_lost: float = 0.0
 
 
-def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> dict[float, Judged]:
+def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> dict[tuple[float, int], Judged]:
     """Counts all deals into ``week``, and begins the next one. Bands without hazards learn, where it ``learns``; what the
-    others' hazards judge is returned by the week of creation (Unix seconds)."""
-    found: dict[float, Judged] = {}
+    others' hazards judge is returned by the week of creation (Unix seconds) and bin."""
+    found: dict[tuple[float, int], Judged] = {}
     for band in bands:
         kept = []
         for cohort in band.cohorts:
@@ -47,7 +47,7 @@ def end_week(bands: Iterable[Band], week: AgedWeek, *, learns: bool) -> dict[flo
                 _learn(band, weeks, age)
             judged = _judge(week, band, place, age)
             if judged is not None:
-                _add(found.setdefault(cohort.start, Judged()), judged)
+                _add(found.setdefault((cohort.start, place), Judged()), judged)
             cohort.at_risk, cohort.unwon, cohort.won, cohort.lost = cohort.open, cohort.unwon_now, 0, 0
             if weeks < OLDEST and place != TOO_OLD:
                 kept.append(cohort)
@@ -77,11 +77,13 @@ def _judge(week: AgedWeek, band: Band, place: int, of: Age) -> Judged | None:
     week.unwon += of.unwon
     week.ones += of.won
     week.lost += of.lost
+    medians = 7 / band.median
+    week.exposure[place] += of.unwon * medians
+    week.won[place] += of.won
     if not band.won:
         return None
-    medians = 7 / band.median
     judged = Judged(of.won, of.unwon * medians * band.won[place], of.lost, of.n * medians * band.lost[place])
-    week.expected_won += judged.expected_won
+    week.expected_won[place] += judged.expected_won
     week.expected_lost += judged.expected_lost
     return judged
 
@@ -118,3 +120,5 @@ def merge(into: AgedState, other: AgedState) -> None:
             mine_week.ones += week.ones
             mine_week.lost += week.lost
             mine_week.young_won += week.young_won
+            mine_week.exposure = [a + b for a, b in zip(mine_week.exposure, week.exposure, strict=True)]
+            mine_week.won = [a + b for a, b in zip(mine_week.won, week.won, strict=True)]

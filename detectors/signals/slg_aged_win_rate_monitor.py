@@ -5,9 +5,11 @@ Rules (those of every monitor: monitor.py):
    open deals count without an observation of their own. What was closed in bulk is taken out of both.
 2. The baseline is two hazards, of winning and of losing, by band and by age in medians (slg_aged_win_rate_baseline.py). A band
    whose median is not known is not judged until it is.
-3. The statistic is the smaller of two detectors' (sequential/cohort_excess.py, conjunction.py), both in days: wins come more
-   often *and* losses less often than the baseline wants, of deals created since some week. What was created before a change
-   is aged for long after it, and would dilute it. While one of the two holds, the promise of false alarms is kept.
+3. The statistic is the smaller of two detectors' (sequential/conjunction.py), both in days: wins come more often *and* losses less
+   often than the baseline wants, of deals created since some week. What was created before a change is aged for long after
+   it, and would dilute it. While one of the two holds, the promise of false alarms is kept. Wins are told by age
+   (graded_excess.py): where old deals are won like young ones, wins are ten times as many late and hardly more early. Losses
+   fall at all ages alike (cohort_excess.py).
 4. The baseline grows while nothing has happened yet: once its stretch has twice the wins, is still steady and nothing speaks
    for a change, all of it is the baseline, until there are ENOUGH_WON. The first one is small, so as to watch early.
 5. Losses alone, which is deals that linger, is noticed as ``kept alive``, as long as it holds.
@@ -25,6 +27,7 @@ from detectors.sequential.cohort_excess import Acquired, CohortExcess, ExcessSta
 from detectors.sequential.conjunction import Conjunction, Of
 from detectors.sequential.contract import threshold
 from detectors.sequential.expected_events import Counted, ExpectedEvents, ExpectedState
+from detectors.sequential.graded_excess import Graded, GradedExcess, GradedState
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.clg_churn_cohorts_dating import date_start
 from detectors.signals.clg_churn_cohorts_state import ratio
@@ -62,10 +65,10 @@ from schemas.observations import Observation
 
 RECENT_WEEKS = 8
 FEWEST_WON, FEWEST_LOST = 30, 60
-"""The bounds of the two hazards lie within 1.27 and 0.84 of their estimates. With 20 and 40 a drift took an eighth longer to be
-found, and two of ten simulated ones half as long again; with 40 and 80 it is found no sooner."""
-ENOUGH_WON = 60
-"""The bound of wins is then 1.18 times the estimate. With 100 a drift is found no sooner."""
+"""With 20 and 40 the first baseline's bounds of rare bins would lie at three times their estimates; with 40 and 80 a drift is found
+no sooner, since the baseline grows."""
+ENOUGH_WON = 100
+"""What a bin's wins are worth decides how soon a drift is found: with 60 it takes five days longer, with more than 100 no less."""
 STEADY_ENOUGH = 1.65
 """Standard errors between the halves of a stretch that a baseline grows by: what chance exceeds one time in ten."""
 QUIET_AGAIN = 0.01
@@ -140,9 +143,9 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
         it ended, or in the last ones."""
         watch, drift = self.stored.watch, self.stored.drift
         if watch is not None and drift is not None:
-            return ratio(*_of_cohorts(watch.detection.first, drift.since))
+            return ratio(*_of_cohorts(_all_ages(watch.detection.first), drift.since))
         weeks = self.weeks_since(self.since)
-        return ratio(sum(w.ones for w in weeks), sum(w.expected_won for w in weeks))
+        return ratio(sum(w.ones for w in weeks), sum(sum(w.expected_won) for w in weeks))
 
     @property
     def losses(self) -> Interval | None:
@@ -232,22 +235,23 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
             )
         baseline = freeze(stretch, state.learn_from, now)
         learn_hazards(list(state.bands.values()))
-        state.watch = AgedWatch(baseline, now, Detection(ExcessState([]), ExcessState([])))
+        state.watch = AgedWatch(baseline, now, Detection(GradedState([]), ExcessState([])))
         return (Change("frozen"),)
 
-    def _look(self, watch: AgedWatch, week: AgedWeek, judged: Mapping[float, Judged]) -> Sequence[Change]:
+    def _look(
+        self, watch: AgedWatch, week: AgedWeek, judged: Mapping[tuple[float, int], Judged]
+    ) -> Sequence[Change]:
         state, at = self.stored, week.start + WEEK
         detector = self._for(watch)
-        for created, each in judged.items():
+        for (created, age), each in judged.items():
             if created < watch.judged_from:
                 continue
-            for which, observed, expected in (
-                (0, each.won, each.expected_won),
-                (1, each.lost, each.expected_lost),
-            ):
-                if expected > 0:
-                    cohort = Acquired(created, observed, expected)
-                    detector.update(watch.detection, Of(which, cohort), week.start)
+            if each.expected_won > 0:
+                wins = Graded(created, age, each.won, each.expected_won)
+                detector.update(watch.detection, Of(0, wins), week.start)
+            if each.expected_lost > 0:
+                losses = Acquired(created, each.lost, each.expected_lost)
+                detector.update(watch.detection, Of(1, losses), week.start)
         week.statistic = detector.statistic(watch.detection)
         self._forget_recovery(at)
         if state.drift is not None:
@@ -275,10 +279,10 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
         state = self.stored
         created = [
             ExcessWeek(round(_monday(each) / DAY), each.observed, each.expected, True)
-            for each in watch.detection.first.weeks
+            for each in _all_ages(watch.detection.first).weeks
         ]
         dated = date_start(created, week.start, unit_s=DAY)
-        won, wanted = _of_cohorts(watch.detection.first, dated.since)
+        won, wanted = _of_cohorts(_all_ages(watch.detection.first), dated.since)
         lost, feared = _of_cohorts(watch.detection.second, dated.since)
         drift = AgedEpisode(
             dated,
@@ -303,7 +307,7 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
         since = state.kept_alive = week_start(change.since + WEEK)
         state.episode += 1
         lost, feared = _of_cohorts(watch.detection.second, since)
-        won, wanted = _of_cohorts(watch.detection.first, since)
+        won, wanted = _of_cohorts(_all_ages(watch.detection.first), since)
         found = Lingering(lost / max(feared, 1e-9), won / max(wanted, 1e-9), since)
         return (Change("noticed", "kept alive", found),)
 
@@ -314,8 +318,8 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
                 _back(drift.won_ratio, "fall"),
                 drift.won_back,
                 week.ones,
-                week.expected_won,
-                sum(w.expected_won for w in recent),
+                sum(week.expected_won),
+                sum(sum(w.expected_won) for w in recent),
             ),
             (
                 _back(drift.lost_ratio, "rise"),
@@ -344,14 +348,11 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
     def _detector_for(self, watch: AgedWatch) -> Conjunction:
         base = watch.baseline
         return Conjunction(
-            _excess(base.won, "rise", base.won_dispersion), _excess(base.lost, "fall", base.lost_dispersion)
+            GradedExcess.from_baseline(base.won_by_bin, dispersion=base.won_dispersion),
+            CohortExcess.from_baseline(
+                base.lost, direction="fall", level=BOUND_LEVEL, dispersion=base.lost_dispersion, set_apart=0
+            ),
         )
-
-
-def _excess(events: int, direction: Side, dispersion: float) -> CohortExcess:
-    return CohortExcess.from_baseline(
-        events, direction=direction, level=BOUND_LEVEL, dispersion=dispersion, set_apart=0
-    )
 
 
 def _monday(cohorts: ExcessWeek) -> float:
@@ -363,6 +364,12 @@ def _of_cohorts(state: ExcessState, since: float) -> tuple[float, float]:
     """(observed, expected) of deals created since then (Unix seconds)."""
     created = [each for each in state.weeks if _monday(each) >= since]
     return sum(each.observed for each in created), sum(each.expected for each in created)
+
+
+def _all_ages(state: GradedState) -> ExcessState:
+    return ExcessState(
+        [ExcessWeek(each.number, sum(each.observed), sum(each.expected)) for each in state.weeks]
+    )
 
 
 def _back(found: float, direction: Side) -> ExpectedEvents:

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from detectors.sequential.cohort_excess import ExcessState
 from detectors.sequential.conjunction import Both
 from detectors.sequential.expected_events import ExpectedState
+from detectors.sequential.graded_excess import GradedState
 from detectors.signals.verdict_life_state import DatedDrift, Recovery, StretchLifeState
 from detectors.signals.weeks import Week
 
@@ -66,17 +67,20 @@ class Band(Struct, array_like=True):
 
 class AgedWeek(Week, array_like=True):
     """By the calendar: ``n`` aged deals were open when it began and ``unwon`` not won, ``ones`` were won in it, ``lost`` lost;
-    what the baseline wants of these; and how many younger ones were won."""
+    how many younger ones were won; and what the baseline wants. By bin: ``exposure`` of those that were not won, in medians,
+    how many were ``won``, and what the baseline wants."""
 
     unwon: int = 0
     lost: int = 0
-    expected_won: float = 0.0
     expected_lost: float = 0.0
     young_won: int = 0
+    exposure: list[float] = field(default_factory=lambda: [0.0] * BINS)
+    won: list[int] = field(default_factory=lambda: [0] * BINS)
+    expected_won: list[float] = field(default_factory=lambda: [0.0] * BINS)
 
 
 class AgedBaseline(Struct, array_like=True):
-    """Unix seconds; aged deals' weeks, wins and losses, and how much more each varies by week than by chance."""
+    """Unix seconds; aged deals' weeks, wins and losses, and how much more each varies by week than by chance; the wins by bin."""
 
     start: float
     end: float
@@ -86,12 +90,13 @@ class AgedBaseline(Struct, array_like=True):
     won_dispersion: float
     lost_dispersion: float
     young_won: int
+    won_by_bin: list[int]
 
 
 class Detection(Both, array_like=True):
     """Both detectors' states: of wins, of losses."""
 
-    first: ExcessState
+    first: GradedState
     second: ExcessState
 
 
