@@ -41,7 +41,7 @@ from detectors.signals.rate_state import (
     new_week,
     sums_since,
 )
-from detectors.signals.strata import is_newcomer, meet, number_of
+from detectors.signals.strata import is_newcomer, make_room, meet, number_of
 from detectors.signals.verdict_life import StretchLife, lacking
 from detectors.signals.weeks import flow_per_day, total, week_of, week_start
 from schemas.alerts import Interval
@@ -81,10 +81,10 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         week.ones += ones
         state.n += 1
         state.newest = max(state.newest, began)
-        number = number_of(state.strata, observation.stratum)
         watch = state.watch
         if watch is not None and first_of_week:
             self._begin_week(watch)
+        number = number_of(state.strata, observation.stratum)
         here = week.parts.get(number, (0, 0))
         week.parts[number] = (here[0] + 1, here[1] + ones)
         if watch is None:
@@ -226,6 +226,7 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
             self._grow(watch)
         else:
             _forget_parts(weeks[: -RECENT_WEEKS - 1])
+        make_room(self.stored.strata, {number for week in weeks for number in week.parts})
         watch.low, watch.high = bounds(watch.baseline, self.stored.strata, weeks[-RECENT_WEEKS - 1 :])
         self._detector = None
 

@@ -11,7 +11,8 @@ Rules:
    share (``own_bound``; rate_baseline.py), is known better each time that it was seen twice as often, and is left out of
    ``uncertainty``. It stays a newcomer when the baseline grows: shrunk towards a whole of which it is a small part until
    then, it would look like drift again.
-4. At most MAX_STRATA have a name; the others together are one.
+4. At most MAX_STRATA have a name; the others together are one. Where all names are taken, who has not been seen for weeks makes
+   room (``make_room``): sellers come and go, and one who joins after the sixty-third must not look like those without a name.
 
 Reference for the shrinking: J. C. Kleinman, "Proportions with extraneous variance: single and independent samples",
 Journal of the American Statistical Association 68 (1973), the moment estimate of the beta-binomial.
@@ -20,7 +21,7 @@ Journal of the American Statistical Association 68 (1973), the moment estimate o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from msgspec import Struct, field
 from scipy.special import betaincinv
@@ -44,7 +45,8 @@ class Counts(Struct, array_like=True):
 
 class Strata(Struct, array_like=True):
     """``names[i]`` has the share ``shares[i]`` (None: not judged yet), which is worth as much as ``worth[i]`` observations;
-    ``seen[i]``: what was counted of a newcomer. Number 0 is for those without a name of their own."""
+    ``seen[i]``: what was counted of a newcomer. Number 0 is for those without a name of their own; a further number without a
+    name is free."""
 
     names: list[str] = field(default_factory=lambda: [""])
     shares: list[float | None] = field(default_factory=lambda: [None])
@@ -56,13 +58,28 @@ def number_of(strata: Strata, name: str) -> int:
     """The number of a stratum, given now if need be."""
     if name in strata.names:
         return strata.names.index(name)
-    if len(strata.names) >= MAX_STRATA or len(name) > LONGEST_NAME:
+    if len(name) > LONGEST_NAME:
         return 0
+    if len(strata.names) >= MAX_STRATA:
+        free = next((number for number in range(1, MAX_STRATA) if not strata.names[number]), 0)
+        if free:
+            strata.names[free] = name
+        return free
     strata.names.append(name)
     strata.shares.append(None)
     strata.worth.append(0.0)
     strata.seen.append(Counts())
     return len(strata.names) - 1
+
+
+def make_room(strata: Strata, seen: Container[int]) -> None:
+    """Where all names are taken, takes them from those who are not among the ``seen`` numbers."""
+    if len(strata.names) < MAX_STRATA:
+        return
+    for number in range(1, len(strata.names)):
+        if number not in seen:
+            strata.names[number], strata.shares[number] = "", None
+            strata.worth[number], strata.seen[number] = 0.0, Counts()
 
 
 def is_newcomer(strata: Strata, number: int) -> bool:

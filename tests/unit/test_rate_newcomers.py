@@ -14,11 +14,13 @@ from detectors.signals.rate_baseline import null_share
 from detectors.signals.rate_monitor import RateMonitor
 from detectors.signals.rate_state import RateBaseline, RateWatch
 from detectors.signals.strata import (
+    MAX_STRATA,
     NEWCOMER,
     Counts,
     Strata,
     is_newcomer,
     learn,
+    make_room,
     meet,
     number_of,
     uncertainty,
@@ -45,6 +47,34 @@ def drifts(
 @pytest.mark.parametrize("seed", range(8))
 def test_a_large_newcomer_whose_first_observations_were_chance_is_no_drift(seed: int) -> None:
     assert drifts(joined_by(7.5), lambda rep, _: 0.95 if rep == "new" else 0.1, days=260, seed=seed) == []
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_who_joins_when_all_names_are_taken_is_a_newcomer_too(seed: int) -> None:
+    """A dozen sellers at a time, each for four months: the sixty-fourth joins in the second year."""
+    here = {f"rep{i}": (lambda day, i=i: float(i * 10 - 120 <= day < i * 10)) for i in range(110)}
+    monitor = RateMonitor(PROMISE, "rise", grows=True)
+    told = shares(days=980, per_day=here, share=lambda rep, _: 0.9 if rep == "rep85" else 0.1, seed=seed)
+    found = run(monitor, told)
+    assert {(change.kind, change.finding) for _, change in found} <= {("noticed", "mix")}
+    names = monitor.stored.strata.names
+    assert len(names) == MAX_STRATA
+    assert {f"rep{i}" for i in range(99, 109)} <= {*names}
+
+
+def test_a_name_is_taken_only_from_who_has_not_been_seen() -> None:
+    strata = Strata()
+    numbers = {
+        name: number_of(strata, name) for name in [*(f"rep{i}" for i in range(MAX_STRATA - 1)), "more"]
+    }
+    assert numbers["more"] == 0
+    learn(strata, {number: Counts(40, 4) for number in numbers.values()})
+    make_room(strata, {*numbers.values()} - {numbers["rep7"]})
+    assert number_of(strata, "rep6") == numbers["rep6"]
+    assert strata.shares[numbers["rep6"]] is not None
+    assert number_of(strata, "more") == numbers["rep7"]
+    assert strata.shares[numbers["rep7"]] is None
+    assert number_of(strata, "rep7") == 0
 
 
 @pytest.mark.parametrize("seed", [17, 53, 61, 67, 98])
