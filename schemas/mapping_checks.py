@@ -182,13 +182,14 @@ def _reading_misfits(written: Any, field: EventField, path: Path, name: str) -> 
             path,
             code="missing_field",
         )
-    if field.required and value.get("empty") == "omit":
-        yield Misfit(
-            f"`{name}` must be there, so it can't be left out",
-            "write `empty: refuse`, or a constant",
-            (*path, "empty"),
-            code="required",
-        )
+    for option in ("empty", "else"):
+        if field.required and value.get(option) == "omit":
+            yield Misfit(
+                f"`{name}` must be there, so it can't be left out",
+                f"write `{option}: refuse`, or a constant",
+                (*path, option),
+                code="required",
+            )
     yield from _constant_misfits(written, value, field, path, name)
 
 
@@ -199,7 +200,7 @@ def _constant_misfits(
     constants: list[tuple[Any, Path]] = []
     if value.get("constant") is not None:
         constants.append((value["constant"], (*path, "constant") if value is written else path))
-    for option, words in (("else", ("keep", "refuse")), ("empty", ("omit", "refuse"))):
+    for option, words in (("else", ("keep", "omit", "refuse")), ("empty", ("omit", "refuse"))):
         if value.get(option) is not None and value[option] not in words:
             constants.append((value[option], (*path, option)))
     table = value.get("values")

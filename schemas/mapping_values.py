@@ -182,7 +182,7 @@ class Value(Written):
     values: dict[str, Scalar | None] = Field(default_factory=dict, max_length=MAX_TABLE)
     """A table from what the cell holds to what the event gets; nothing (null) leaves the field out."""
     else_: Annotated[Scalar, Field(alias="else")] = "refuse"
-    """What to do with a cell that is not in `values`: keep it, refuse the row, or a constant."""
+    """What to do with a cell that is not in `values`: keep it, omit the field, refuse the row, or a constant."""
     empty: Scalar | None = None
     """What to do with an empty cell: omit the field, refuse the row, or a constant. Fields that must be there refuse."""
     separator: Annotated[str, Field(min_length=1, max_length=5)] | None = None

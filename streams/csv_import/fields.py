@@ -122,11 +122,13 @@ class Reading:
                 found = table.get(text, _NOT_GIVEN)
                 if found is not _NOT_GIVEN:
                     return None if found is None else final(found)
+                if otherwise == "omit":
+                    return None
                 if otherwise == "refuse":
                     raise RowRefused(
                         "not_in_table",
                         "the value is not in the mapping's table",
-                        "add it to `values`, or write `else: keep`",
+                        "add it to `values`, or write `else: keep` or `else: omit`",
                         column,
                     )
                 if otherwise != "keep":
