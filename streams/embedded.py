@@ -175,6 +175,10 @@ class EmbeddedService:
                 await work
                 await self._dispatcher.stop()
                 await send
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
         finally:
             self._alive = False
             await runner.cleanup()

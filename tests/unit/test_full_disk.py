@@ -4,17 +4,25 @@ SQLite then ends the transaction by itself; what rolls back must not hide the re
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from schemas.settings import Settings
 from streams.delivery.intake import Intake
 from streams.delivery.queue import Queue
 from streams.delivery.subscriptions import Route, Routed
+from streams.embedded import EmbeddedPipeline, EmbeddedService
+from streams.icp_files import load_icps
 from streams.stores.contract import Commit, Ledger, OutboxRow, StateWrite
 from streams.stores.sqlite import SqliteStore
+from tests.services.waiting import LIMIT_S
+from tests.unit.gateway_service import dump, event
+from tests.unit.simulated import ICP
 
 FULL = "database or disk is full"
 BIG = b"x" * 3000
@@ -23,9 +31,9 @@ ROOM = 20
 """pages that are left"""
 
 
-def fill(db: sqlite3.Connection) -> None:
+def fill(db: sqlite3.Connection, room: int = ROOM) -> None:
     (pages,) = db.execute("PRAGMA page_count").fetchone()
-    db.execute(f"PRAGMA max_page_count={pages + ROOM}")
+    db.execute(f"PRAGMA max_page_count={pages + room}")
 
 
 def make_room(db: sqlite3.Connection) -> None:
@@ -65,6 +73,20 @@ def test_alerts_from_the_topic(tmp_path: Path) -> None:
     refused_then_done(intake._db, "outbox", lambda: intake.take_in("alerts", alerts(), {0: ROWS}))
     assert intake.positions("alerts") == {0: ROWS}
     intake.close()
+
+
+async def test_the_service_ends_with_the_reason_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, listen="127.0.0.1:0", clock="events")
+    service = EmbeddedService(settings, load_icps([ICP]))
+    service._engine.log.append([dump(event(number, subject=f"a-{number}")) for number in range(ROWS)])
+    fill(service._engine.store._db, room=0)
+    with pytest.raises(sqlite3.OperationalError, match=FULL):
+        await asyncio.wait_for(service.run(), LIMIT_S)
+
+    with closing(EmbeddedPipeline(settings, load_icps([ICP]))) as engine:
+        while engine.turn() is not None:
+            pass
+        assert engine.pipeline.ledger.received == ROWS
 
 
 def test_the_fan_out_of_deliveries(tmp_path: Path) -> None:
