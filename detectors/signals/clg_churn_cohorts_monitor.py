@@ -149,9 +149,9 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
             (events, FEWEST_EVENTS, "customers who left"),
         )
 
-    def relearn(self) -> None:
+    def relearn(self, at: float) -> None:
         kept = self.stored.weeks
-        self._learn_anew([ChurnWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
+        self._learn_anew(at, [ChurnWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
 
     def absorb(self, other: Self) -> None:
         super().absorb(other)

@@ -147,8 +147,9 @@ class Monitor(Protocol):
         """By week, at most 260."""
         ...
 
-    def relearn(self) -> None:
-        """Takes the baseline anew from what comes next: a person has decided so. An episode ends without a word."""
+    def relearn(self, at: float) -> None:
+        """Takes the baseline anew from what begins in the weeks after ``at`` (Unix seconds): a person has decided so then. An episode
+        ends without a word."""
         ...
 
     def absorb(self, other: Self) -> None:

@@ -18,7 +18,7 @@ So what is still open is known in the drift half, as exposure, at the cost of no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import msgspec
 from msgspec import Struct
@@ -68,6 +68,14 @@ class Deals(Struct, array_like=True):
     """What is remembered of one account."""
 
     known: list[Deal] = []
+
+
+class FollowsDeals(Protocol):
+    """What its monitors do besides."""
+
+    def forget_open(self, until: float) -> None:
+        """Until then (Unix seconds) it could not be heard which deals closed: of those created before, nothing more is known."""
+        ...
 
 
 class OpportunitySignal(SegmentedSignal):
@@ -179,6 +187,10 @@ class OpportunitySignal(SegmentedSignal):
             if closings.in_bulk(closer, observation.measure, observation.at):
                 return (msgspec.structs.replace(observation, measure=IN_BULK),)
         return (observation,)
+
+    def interrupted(self, state: SegmentedState, until: float) -> None:
+        for segment in state.segments.values():
+            cast(FollowsDeals, segment.monitor).forget_open(until)
 
     def _told(
         self,

@@ -183,9 +183,9 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
             return lacks
         return ["more observations: the share is not known well enough yet"]
 
-    def relearn(self) -> None:
+    def relearn(self, at: float) -> None:
         kept = self.stored.weeks
-        self._learn_anew([RateWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
+        self._learn_anew(at, [RateWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
         self._plain = self._recovery = None
 
     def absorb(self, other: Self) -> None:

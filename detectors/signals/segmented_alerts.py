@@ -103,7 +103,7 @@ def retake(speaker: Speaker, state: SegmentedState, name: str, at: float) -> Ale
     if segment.drifting:
         out.append(_resolved(speaker, state, name, at, retaken=True))
         segment.drifting = False
-    segment.monitor.relearn()
+    segment.monitor.relearn(at)
     segment.evidence.clear()
     return out
 

@@ -179,7 +179,12 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
             return weeks[-RECENT_WEEKS:]
         return weeks[bisect_left(weeks, week_start(since), key=lambda week: week.start) :]
 
-    def relearn(self) -> None:
+    def forget_open(self, until: float) -> None:
+        """Takes them out of the risk, the week that goes on included."""
+        for band in self.stored.bands.values():
+            band.cohorts = [cohort for cohort in band.cohorts if cohort.start > until]
+
+    def relearn(self, at: float) -> None:
         state = self.stored
         self._begin_anew(
             state.weeks,

@@ -32,7 +32,7 @@ from detectors.sequential.spread_labels import SMALLEST_SAMPLE, Label, label_spr
 from detectors.signals.baseline import BOUND_LEVEL
 from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.opportunities import IN_BULK, OPENED, WON
-from detectors.signals.slg_cycle_spread_baseline import LEAST_IN_ALL, Stretch, worth
+from detectors.signals.slg_cycle_spread_baseline import LEAST_IN_ALL, Stretch, stretch_of, worth
 from detectors.signals.slg_cycle_spread_dating import date_spread
 from detectors.signals.slg_cycle_spread_growth import grown_watch, stop_growing
 from detectors.signals.slg_cycle_spread_learning import (
@@ -155,7 +155,16 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
         state = self.stored
         return [(state.bands[each.band], each.deal) for each in state.known if each.deal.began >= since]
 
-    def relearn(self) -> None:
+    def forget_open(self, until: float) -> None:
+        """What was told of a deal stays told, and what was all known stays learned. The rest goes, closed or not: to keep what has
+        closed would make all look fast."""
+        state = self.stored
+        for band in state.bands.values():
+            known = stretch_of(band.deals, state.newest) if not band.edges else None
+            learned = known.deals if known is not None else []
+            band.deals = [*learned, *(deal for deal in band.deals if deal.began > until)]
+
+    def relearn(self, at: float) -> None:
         kept = self.stored.weeks
         self._begin_anew([SpreadWeek(w.start, w.n, w.ones, w.statistic, w.opened) for w in kept])
 

@@ -173,8 +173,8 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             Point(week.start, week.sums[0][0], week.sums[0][1], week.statistic) for week in self.stored.weeks
         ]
 
-    def relearn(self) -> None:
-        self._learn_anew(self.stored.weeks)
+    def relearn(self, at: float) -> None:
+        self._learn_anew(at, self.stored.weeks)
 
     def absorb(self, other: Self) -> None:
         super().absorb(other)

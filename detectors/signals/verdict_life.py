@@ -159,9 +159,10 @@ class StretchLife(VerdictLife[StretchT, DetectorT]):
         if more.learn_from is not None:
             state.learn_from = min(state.learn_from or more.learn_from, more.learn_from)
 
-    def _learn_anew(self, weeks: list[Any]) -> None:
-        """From a Monday on, so that no week of the new stretch holds what was there before."""
-        self._begin_anew(weeks, learn_from=week_start(self.stored.newest) + WEEK)
+    def _learn_anew(self, at: float, weeks: list[Any]) -> None:
+        """From the Monday after ``at`` on, so that no week of the new stretch holds what was there before. What began before and
+        matures only now does not either."""
+        self._begin_anew(weeks, learn_from=week_start(max(at, self.stored.newest)) + WEEK)
 
     @property
     def _stretch(self) -> list[Any]:

@@ -161,10 +161,10 @@ class VersionedMonitor:
         shown = self._acting if self._acting is not None else self._newest
         return shown.history if shown is not None else []
 
-    def relearn(self) -> None:
+    def relearn(self, at: float) -> None:
         """Of every version: the decision is about now."""
         for monitor in self._monitors.values():
-            monitor.relearn()
+            monitor.relearn(at)
         self._kept.acting = ""
 
     def absorb(self, other: VersionedMonitor) -> None:

@@ -189,7 +189,7 @@ def test_relearning_takes_what_comes_next_as_normal() -> None:
     half = len(observations) // 2
     assert kinds(run(monitor, observations[:half])) == ["drifting"]
     weeks = len(monitor.history)
-    monitor.relearn()
+    monitor.relearn(observations[half].at)
     assert monitor.missing
     assert len(monitor.history) == weeks
     assert run(monitor, observations[half:]) == []
@@ -197,6 +197,23 @@ def test_relearning_takes_what_comes_next_as_normal() -> None:
     assert monitor.before is not None
     assert monitor.before.estimate == pytest.approx(0.3, abs=0.06)
     assert monitor.episode == 1
+
+
+def test_relearning_leaves_out_what_began_before_and_matures_later() -> None:
+    monitor, changed = RateMonitor(PROMISE, "rise"), 150
+    observations = shares(
+        days=300,
+        per_day=REPS,
+        share=lambda _, day: 0.1 if day < changed else 0.3,
+        seed=10,
+        maturing_s=30 * DAY,
+    )
+    first = next(number for number, each in enumerate(observations) if each.at > START + changed * DAY)
+    assert run(monitor, observations[:first]) == []
+    monitor.relearn(observations[first].at)
+    assert run(monitor, observations[first:]) == []
+    assert monitor.before is not None
+    assert monitor.before.estimate == pytest.approx(0.3, abs=0.06)
 
 
 def test_weekends_and_growth_move_nothing() -> None:

@@ -109,7 +109,7 @@ class Scripted:
     def history(self) -> list[Point]:
         return []
 
-    def relearn(self) -> None:
+    def relearn(self, at: float) -> None:
         self.stored = Script(n=self.stored.n, episode=self.stored.episode)
 
     def absorb(self, other: Scripted) -> None:
