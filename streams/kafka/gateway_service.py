@@ -24,6 +24,7 @@ from streams.kafka.connection import client_options
 from streams.kafka.lag import LagWatch
 from streams.kafka.producing import KafkaSink
 from streams.kafka.topics import EVENT_TOPICS, event_topics
+from streams.listening import listen
 from streams.metrics import Metrics
 from streams.serving import Serving
 from streams.serving.redis import RedisSource
@@ -72,7 +73,7 @@ class GatewayService:
         runner = make_runner(self._application())
         await runner.setup()
         try:
-            await self._listen(runner)
+            self.url = await listen(runner, self._settings, choose=": --listen 127.0.0.1:PORT")
             async with asyncio.TaskGroup() as group:
                 producing = group.create_task(self.sink.run())
                 watching = group.create_task(self._watch.run())
@@ -85,17 +86,6 @@ class GatewayService:
         finally:
             await runner.cleanup()
             self.serving.close()
-
-    async def _listen(self, runner: web.AppRunner) -> None:
-        settings = self._settings
-        try:
-            await web.TCPSite(runner, settings.host or None, settings.port).start()
-        except OSError as error:
-            raise PlumblineError(
-                f"{settings.listen} can't be listened on: {error.strerror or error}",
-                remedy="end what uses the port, or choose another with --listen 127.0.0.1:PORT",
-            ) from None
-        self.url = f"http://{settings.listen.rpartition(':')[0]}:{runner.addresses[0][1]}"
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=self._settings.max_request_bytes)

@@ -11,7 +11,10 @@ from aiohttp import web
 
 from schemas.errors import PlumblineError
 from schemas.settings import Settings
+from streams.icp_files import load_icps
+from streams.kafka.gateway_service import GatewayService
 from streams.listening import listen, not_listened_on
+from tests.unit.simulated import ICP
 
 
 @pytest.fixture
@@ -35,6 +38,18 @@ async def test_a_port_in_use(runner: web.AppRunner) -> None:
     assert str(refused.value).splitlines() == [
         f"{address} can't be listened on: Address already in use",
         "  end what uses the port, or choose another: --listen HOST:PORT",
+    ]
+
+
+async def test_the_gateway_says_so_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        settings = Settings.model_validate({"listen": address, "kafka": {"bootstrap": "127.0.0.1:1"}})
+        with pytest.raises(PlumblineError) as refused:
+            await GatewayService(settings, load_icps([ICP])).run()
+    assert str(refused.value).splitlines() == [
+        f"{address} can't be listened on: Address already in use",
+        "  end what uses the port, or choose another: --listen 127.0.0.1:PORT",
     ]
 
 
