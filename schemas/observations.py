@@ -5,6 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+OBSERVATIONS = "observations"
+"""The topic that they travel in."""
+
 
 class Observation(Struct, kw_only=True, omit_defaults=True):
     """One fact.

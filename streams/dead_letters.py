@@ -1,5 +1,5 @@
 """Events that could not be used: where they lie, and as a file of one JSON object a line, with the reason and the event
-as it came."""
+as it came. Observations too, which Plumbline writes itself: one that it can't use is a fault of its own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from streams.stores.contract import DeadLetter
 
 class Letter(Struct, frozen=True, kw_only=True):
     """A dead letter where it lies. ``place`` names it on the command line; ``partition`` is its topic's, in distributed
-    mode. ``redriven_at``: when it was put back last (Unix seconds)."""
+    mode. ``observation``: it is one, and no event. ``redriven_at``: when it was put back last (Unix seconds)."""
 
     place: str
     letter: DeadLetter
+    observation: bool = False
     partition: int | None = None
     redriven_at: float | None = None
 
@@ -52,6 +53,11 @@ class Reject(Struct, kw_only=True, omit_defaults=True):
     place: str = ""
     partition: int | None = None
     redriven_at: datetime | None = None
+
+
+def place_of(letter: DeadLetter) -> str:
+    """In one process: events and observations are numbered each for themselves, so a number alone could name two."""
+    return f"{letter.topic}:{letter.offset}"
 
 
 def reject_of(letter: DeadLetter) -> Reject:
@@ -84,7 +90,8 @@ def write_rejects(path: Path, letters: Iterable[DeadLetter]) -> None:
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as out:
         for letter in letters:
-            out.write(msgspec.json.encode(reject_of(letter)) + b"\n")
+            reject = reject_of_letter(Letter(place=place_of(letter), letter=letter))
+            out.write(msgspec.json.encode(reject) + b"\n")
     partial.replace(path)
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from yarl import URL
 
 from schemas.errors import PlumblineError
-from streams.dead_letters import Letter
+from schemas.observations import OBSERVATIONS
+from streams.dead_letters import Letter, place_of
 from streams.gateway.sink import Accepted
 from streams.log_or_service import put_events
 from streams.stores.contract import DeadLetter
@@ -51,16 +52,14 @@ class EmbeddedShelf:
                 " LEFT JOIN redriven r ON r.seq = d.seq ORDER BY d.seq",
                 (with_bodies,),
             )
-            return [
-                Letter(place=str(row[1]), letter=DeadLetter(*row[:5]), redriven_at=row[5]) for row in rows
-            ]
+            return [_letter(DeadLetter(*row[:5]), row[5]) for row in rows]
 
     def put_back(self, chosen: Sequence[tuple[Letter, Accepted]]) -> Iterator[int]:
         for first in range(0, len(chosen), AT_ONCE):
             portion = chosen[first : first + AT_ONCE]
             self._append([event.line for _, event in portion])
             with closing(open_database(self._path)) as db:
-                self._mark(db, [letter.letter.offset for letter, _ in portion])
+                self._mark(db, [letter.letter for letter, _ in portion])
             yield len(portion)
 
     def _append(self, lines: list[bytes]) -> None:
@@ -71,11 +70,20 @@ class EmbeddedShelf:
                 remedy="it may run another version or other settings than this command: restart it first",
             )
 
-    def _mark(self, db: sqlite3.Connection, offsets: Sequence[int]) -> None:
+    def _mark(self, db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
         db.execute("BEGIN IMMEDIATE")
         db.execute(_MARKS)
         db.executemany(
-            "INSERT OR REPLACE INTO redriven SELECT seq, ? FROM dead_letters WHERE offset = ?",
-            [(self._now(), offset) for offset in offsets],
+            "INSERT OR REPLACE INTO redriven SELECT seq, ? FROM dead_letters WHERE topic = ? AND offset = ?",
+            [(self._now(), letter.topic, letter.offset) for letter in letters],
         )
         db.execute("COMMIT")
+
+
+def _letter(letter: DeadLetter, redriven_at: float | None) -> Letter:
+    return Letter(
+        place=place_of(letter),
+        letter=letter,
+        observation=letter.topic == OBSERVATIONS,
+        redriven_at=redriven_at,
+    )

@@ -17,7 +17,7 @@ from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem
 from schemas.event_reader import EventReader
 from schemas.icp import ICP
-from schemas.observations import Observation, decode_observation
+from schemas.observations import OBSERVATIONS, Observation, decode_observation
 from schemas.settings import Settings
 from streams.batch_result import BatchResult
 from streams.flood_limit import FloodLimit
@@ -26,7 +26,6 @@ from streams.stage import one_by_one
 from streams.stores.contract import EmbeddedStore, Ledger
 
 EVENTS = "events"
-OBSERVATIONS = "observations"
 DRIFT_BATCH = 10_000
 
 

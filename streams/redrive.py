@@ -1,7 +1,8 @@
 """Which dead letters can be put back: those that this version, with these settings, can read. Pure.
 
 An event is put back as it came, with its own source and id, so that it counts once however often that is done. What still
-can't be read stays where it is: it would only become a dead letter again.
+can't be read stays where it is: it would only become a dead letter again. So does an observation: Plumbline wrote it
+itself, and nobody can send one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Plan(Struct, kw_only=True):
     """in the order in which they arrived"""
     refused: Counter[str]
     """still unreadable: reason code -> how many"""
+    observations: list[str]
+    """no events, and left alone: where they lie"""
     before: int
     """put back before, and left alone"""
 
@@ -35,8 +38,11 @@ class Plan(Struct, kw_only=True):
 
 def plan_redrive(letters: Iterable[Letter], limits: Limits, now: float, *, again: bool) -> Plan:
     """``again``: also those that were put back before. ``now``: the present, Unix seconds."""
-    plan = Plan(ready=[], refused=Counter(), before=0)
+    plan = Plan(ready=[], refused=Counter(), observations=[], before=0)
     for letter in letters:
+        if letter.observation:
+            plan.observations.append(letter.place)
+            continue
         if letter.redriven_at is not None and not again:
             plan.before += 1
             continue

@@ -21,7 +21,8 @@ from bench.stream.meter import Speed, speed_of
 from bench.stream.running import ArmFailed, run_arm
 from bench.stream.services import Services, processor_seconds
 from bench.stream.worker_settings import write_settings
-from streams.kafka.topics import ALERTS, DEAD_LETTERS, OBSERVATIONS
+from schemas.observations import OBSERVATIONS
+from streams.kafka.topics import ALERTS, DEAD_LETTERS
 
 PARTITIONS = 4
 ACCOUNTS = 10_000

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from yarl import URL
 
-from schemas.errors import PlumblineError, StoreUnavailable
+from schemas.errors import BadInput, PlumblineError, StoreUnavailable
 from schemas.settings import Settings
 from streams.cli.data_options import data_options
 from streams.cli.service_options import bearer_token, service_address
@@ -140,7 +140,7 @@ def redrive(
     """Put events back to where they came from, after the program or the settings were mended.
 
     Name them by PLACE, by --reason, or --all. Those that this version still can't read stay. Each keeps its source and
-    id, so that it counts once, however often it is put back.
+    id, so that it counts once, however often it is put back. An observation is Plumbline's own, and can't be put back.
     """
     if (len(places) > 0) + (reason is not None) + everything != 1:
         raise click.UsageError("name them by PLACE, by --reason CODE, or with --all")
@@ -155,6 +155,12 @@ def redrive(
     ]
     _check_named(places, letters)
     plan = plan_redrive(letters, settings.limits, time.time(), again=again)
+    if plan.observations and (places or len(plan.observations) == len(letters)):
+        raise BadInput(
+            f"{len(plan.observations):,} of what was named can't be put back: Plumbline's own observations, no events"
+            f" ({plan.observations[0]})",
+            remedy="report this, with what plumbline dlq list says is wrong; nothing was put back",
+        )
     if not as_json:
         _tell(plan)
     done = 0
@@ -163,7 +169,12 @@ def redrive(
     if as_json:
         click.echo(
             msgspec.json.encode(
-                {"put_back": done, "still_refused": plan.refused, "put_back_before": plan.before}
+                {
+                    "put_back": done,
+                    "still_refused": plan.refused,
+                    "observations": len(plan.observations),
+                    "put_back_before": plan.before,
+                }
             )
         )
     elif done:
@@ -251,6 +262,9 @@ def _tell(plan: Plan) -> None:
     if plan.refused:
         click.echo(f"{plan.refused.total():,} still can't be read and stay{_by_reason(plan.refused)}")
         click.echo("  mend their text (plumbline dlq show PLACE --json) and send it with plumbline post")
+    if plan.observations:
+        click.echo(f"{len(plan.observations):,} are Plumbline's own observations, no events, and stay")
+        click.echo("  report this, with what plumbline dlq list says is wrong")
     if plan.before:
         click.echo(f"{plan.before:,} were put back before and stay; --again puts them back once more")
 

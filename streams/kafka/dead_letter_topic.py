@@ -16,8 +16,10 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
+from msgspec.structs import replace
 
 from schemas.errors import EventRefused, PlumblineError
+from schemas.observations import OBSERVATIONS
 from schemas.settings import Settings
 from streams.dead_letters import Letter
 from streams.gateway.sink import Accepted
@@ -38,6 +40,7 @@ class TopicShelf:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
         self._settings = settings.kafka
         self._topic = settings.kafka.topic_prefix + DEAD_LETTERS
+        self._observations = settings.kafka.topic_prefix + OBSERVATIONS
         self._options = client_options(settings.kafka)
         self._now = now
 
@@ -57,17 +60,17 @@ class TopicShelf:
             if not with_bodies:
                 letter.body = b""
             if place not in found:
-                found[place] = record.timestamp, Letter(place=place, letter=letter, partition=partition)
+                found[place] = (
+                    record.timestamp,
+                    Letter(
+                        place=place,
+                        letter=letter,
+                        observation=letter.topic == self._observations,
+                        partition=partition,
+                    ),
+                )
         letters = [letter for _, letter in sorted(found.values(), key=lambda entry: entry[0])]
-        return [
-            Letter(
-                place=each.place,
-                letter=each.letter,
-                partition=each.partition,
-                redriven_at=marks.get(each.place),
-            )
-            for each in letters
-        ]
+        return [replace(each, redriven_at=marks.get(each.place)) for each in letters]
 
     def put_back(self, chosen: Sequence[tuple[Letter, Accepted]]) -> Iterator[int]:
         check_counts(self._settings, read_counts(self._settings))

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from schemas.errors import PlumblineError
 from schemas.kafka_settings import KafkaSettings
+from schemas.observations import OBSERVATIONS
 from schemas.settings import Settings
 from streams.kafka.connection import client_options
 
@@ -32,7 +33,6 @@ EVENT_TOPICS = (
     "web.visits",
 )
 """In the order in which workers take records of one and the same millisecond."""
-OBSERVATIONS = "observations"
 ALERTS = "alerts"
 DEAD_LETTERS = "dead-letters"
 

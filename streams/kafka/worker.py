@@ -30,6 +30,7 @@ from detectors.catalogue import signals
 from detectors.drift import DriftStage
 from schemas.errors import PlumblineError, StateRefused
 from schemas.icp import ICP
+from schemas.observations import OBSERVATIONS
 from schemas.settings import Settings
 from streams.batch_result import BatchResult
 from streams.kafka.connection import client_options
@@ -42,7 +43,6 @@ from streams.kafka.relay import Relay, RelayTopics
 from streams.kafka.topics import (
     ALERTS,
     DEAD_LETTERS,
-    OBSERVATIONS,
     TopicsRefused,
     check_counts,
     event_topics,

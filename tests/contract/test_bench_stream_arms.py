@@ -19,7 +19,8 @@ from bench.stream.measuring import check_ledger
 from bench.stream.running import ArmFailed, run_arm
 from bench.stream.services import Services
 from bench.stream.worker_settings import write_settings
-from streams.kafka.topics import ALERTS, DEAD_LETTERS, OBSERVATIONS
+from schemas.observations import OBSERVATIONS
+from streams.kafka.topics import ALERTS, DEAD_LETTERS
 from tests.services.kafka import Kafka
 from tests.services.redis import RedisSpace
 

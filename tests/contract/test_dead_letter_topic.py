@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner, Result
 
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput, PlumblineError
 from streams.cli.dlq import command
 from streams.kafka.partitioning import partition_of
 from streams.kafka.topics import EVENT_TOPICS, TopicsRefused
@@ -86,6 +86,7 @@ async def test_letters_are_listed_once_shown_and_put_back_once(kafka: Kafka, set
     assert json.loads(done.stdout) == {
         "put_back": 2,
         "still_refused": {"not_json": 1},
+        "observations": 0,
         "put_back_before": 0,
     }
     records = await kafka.read("product.events")
@@ -97,6 +98,19 @@ async def test_letters_are_listed_once_shown_and_put_back_once(kafka: Kafka, set
     assert len(await kafka.read("product.events")) == 2
     text = (await dlq("list", "--settings", settings)).output
     assert "3 in all: 2 step_failed, 1 not_json" in text
+
+
+async def test_an_observation_is_not_put_back(kafka: Kafka, settings: Path) -> None:
+    topic = f"{kafka.prefix}observations"
+    await write(kafka, (0, DeadLetter(topic, 1, "step_failed", "the program failed on it", failed(1).body)))
+    named = await dlq("redrive", f"{topic}:0:1", "--yes", "--settings", settings)
+    assert isinstance(named.exception, BadInput)
+    assert f"({topic}:0:1)" in named.exception.what
+    await write(kafka, (0, failed(2)))
+    done = await dlq("redrive", "--all", "--yes", "--json", "--settings", settings)
+    counts = json.loads(done.stdout)
+    assert (counts["put_back"], counts["observations"]) == (1, 1)
+    assert [record.value for record in await kafka.read("product.events")] == [failed(2).body]
 
 
 async def test_nothing_is_put_back_into_topics_with_other_partition_counts(

@@ -224,7 +224,7 @@ def test_the_command_tells_people_what_came_out(history: Path, tmp_path: Path) -
     assert listed.returncode == 0
     assert "15 in all" in listed.stdout
     offset = json.loads(rejects.read_text().splitlines()[0])["offset"]
-    shown = plumbline("dlq", "show", str(offset), "--file", rejects, "--json")
+    shown = plumbline("dlq", "show", f"events:{offset}", "--file", rejects, "--json")
     assert json.loads(shown.stdout)["offset"] == offset
 
 
