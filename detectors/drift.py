@@ -28,9 +28,10 @@ from schemas.observations import Observation
 
 
 class DriftState(Struct):
-    """``own``: the signal's state; of one that this version does not know, all that is stored, as it is. ``decided``: segment -> what people decided about it. ``left_out``: segment -> observations
-    that an illness touched. Until when (Unix seconds) the signal was ``interrupted`` by one, as it was told; ``relearned``:
-    the newest time from which on a changed source is the usual one."""
+    """``own``: the signal's state; of one that this version does not know, all that is stored, as it is. ``decided``: segment ->
+    what people decided about it. ``left_out``: segment -> observations that an illness touched. Until when (Unix seconds) the
+    signal was ``interrupted`` by one, as it was told; ``relearned``: the newest time from which on a changed source is the
+    usual one."""
 
     own: Any
     decided: dict[str, Decided] = {}
