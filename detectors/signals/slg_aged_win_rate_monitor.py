@@ -90,7 +90,9 @@ class AgedMonitor(StretchLife[AgedState, Conjunction]):
         if state.current is None:
             state.current = state.learn_from = week_start(at)
         changes: list[Change] = []
-        while at >= state.current + WEEK:
+        # After a pause a drift may have begun and ended: what is said of a change rests on the state, so weeks end up to the first
+        # change, and the rest with the next observations. What is told meanwhile counts in the week that goes on.
+        while not changes and at >= state.current + WEEK:
             changes += self._end_week(state.current, may_freeze)
             state.current += WEEK
             if not any(band.cohorts for band in state.bands.values()):

@@ -33,7 +33,7 @@ class CycleSpread(OpportunitySignal):
     name = "slg.cycle_spread"
     title = "how differently long opportunities take"
     monitor_state: ClassVar[type[Struct]] = SpreadState
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
 
     def monitor(self, stored: Any) -> SpreadMonitor:
         return SpreadMonitor(self.promise, stored)

@@ -105,9 +105,7 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
         if state.watch is not None:
             self._forget_recovery(at)
             if at >= state.looked + DAY:
-                state.looked = at
-                for _, band_name, deal, reached in self._due(at):
-                    changes += self._judge(state.watch, band_name, deal, reached, at)
+                changes += self._look(state.watch, at)
         return changes or NOTHING
 
     def weight(self, observation: Observation) -> float:
@@ -251,6 +249,16 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
         watch.paid_for = max(worth(state.bands, mix), float(SMALLEST_BASELINE))
         self._detector = None
 
+    def _look(self, watch: SpreadWatch, at: float) -> Sequence[Change]:
+        """Judges what has become known, up to the first change: after a pause a drift may have begun and ended, and what is
+        said of a change rests on the state. The rest comes with the next observation."""
+        for _, name, deal, reached in self._due(at):
+            changes = self._judge(watch, name, deal, reached, at)
+            if changes:
+                return changes
+        self.stored.looked = at
+        return NOTHING
+
     def _due(self, at: float) -> list[tuple[float, str, Followed, int]]:
         """(when, band, deal, deciles that end before its age) of what has become known by ``at`` (Unix seconds), in an order
         that no outcome has a part in."""
@@ -263,9 +271,6 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
                 reached = bisect_right(ages, at - deal.began)
                 if reached > deal.beyond and (deal.beyond != ENDED or reached == len(ages)):
                     found.append((deal.began + ages[reached - 1], name, deal, reached))
-            if band.past:
-                band.past += [deal for deal in band.deals if at - deal.began >= ages[-1]]
-            band.deals = [deal for deal in band.deals if at - deal.began < ages[-1]]
         found.sort(key=lambda each: each[:2])
         return found
 
@@ -293,6 +298,9 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
                 changes = self._begin(watch, deal.began, at)
         if reached < len(band.edges):
             return changes
+        band.deals.remove(deal)
+        if band.past:
+            band.past.append(deal)
         week.n += 1
         week.ones += int(place in OUTER)
         state.known.append(Judged(name, deal))
@@ -302,7 +310,8 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
         return changes
 
     def _begin(self, watch: SpreadWatch, began: float, at: float) -> Sequence[Change]:
-        weeks = self.stored.weeks
+        # What was before the end of the last drift is another story.
+        weeks = [week for week in self.stored.weeks if week.start >= watch.ended]
         dated = date_spread(weeks, week_start(began))
         share = watch.ones / watch.n
         found = share_in_outer([week for week in weeks if week.start >= dated.since])
@@ -340,6 +349,7 @@ class SpreadMonitor(VerdictLife[SpreadState, DecileCohorts]):
         n, ones = total(state.weeks, since)
         if not n or ones / n > upper_bound(watch.ones, watch.n, BOUND_LEVEL):
             return NOTHING
+        watch.ended = since
         return self._end_drift(watch, Recovery(at, since))
 
     def _detector_for(self, watch: SpreadWatch) -> DecileCohorts:

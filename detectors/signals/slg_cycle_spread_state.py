@@ -83,7 +83,8 @@ class SpreadWeek(Week, array_like=True):
 
 class SpreadWatch(Struct, array_like=True):
     """``n`` baseline deals, ``ones`` of them in the outer deciles; ``paid_for``: how many the deciles are worth in the bands
-    of the last weeks; ``sample``: some of the baseline's deals, as ``standardised`` gives them; whether it is ``growing``."""
+    of the last weeks; ``sample``: some of the baseline's deals, as ``standardised`` gives them; whether it is
+    ``growing``. ``ended``: when the last drift did (Unix seconds), 0 without one."""
 
     n: int
     ones: int
@@ -93,6 +94,7 @@ class SpreadWatch(Struct, array_like=True):
     detection: StartsState
     sample: list[float]
     growing: bool = True
+    ended: float = 0.0
 
 
 class SpreadEpisode(DatedDrift, array_like=True):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 
 from detectors.signals.opportunities import LOST, OPENED, SEEN, WON
@@ -80,6 +81,17 @@ def days_of(observations: Iterable[Observation]) -> list[float]:
 
 def day_of(at: datetime) -> float:
     return (at.timestamp() - START) / DAY
+
+
+def pause_after(told: Sequence[Observation], day: float, *, days: float) -> list[Observation]:
+    """What was told up to then, and the openings of so many days later."""
+    later = [
+        msgspec.structs.replace(each, at=each.at + days * DAY, began=each.began + days * DAY) for each in told
+    ]
+    return [
+        *(each for each in told if each.at <= START + day * DAY),
+        *(each for each in later if each.at > START + (day + days) * DAY and each.measure == OPENED),
+    ]
 
 
 def lingering(*, slow: float, late_wins: float, until: float = 1e9) -> Length:

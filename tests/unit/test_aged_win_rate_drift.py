@@ -7,21 +7,23 @@ from typing import Any
 import msgspec
 import pytest
 
+from detectors.signals.monitor import Promise
 from detectors.signals.opportunities import LOST, WON
 from detectors.signals.segmented_state import SegmentedState
 from detectors.signals.slg_aged_win_rate import AgedWinRate
 from detectors.signals.slg_aged_win_rate_baseline import freeze, unsteady
-from detectors.signals.slg_aged_win_rate_monitor import ENOUGH_WON, FEWEST_WON
+from detectors.signals.slg_aged_win_rate_monitor import ENOUGH_WON, FEWEST_WON, AgedMonitor
 from detectors.signals.slg_aged_win_rate_state import Age, median_of
 from schemas.alerts import DriftAlert, Notice
 from schemas.duration import WEEK
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
 from tests.unit.judging import judge, said
-from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, lingering, pipeline
+from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, lingering, pause_after, pipeline
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = AgedWinRate.configured(DriftSettings(), 120)
+PROMISE = Promise(false_alarms_per_year=1.0, monitors=120, min_baseline=300, min_baseline_days=28.0)
 
 
 def day_of_observation(told: Observation) -> float:
@@ -40,6 +42,17 @@ def test_aged_deals_that_win_are_found(seed: int) -> None:
     assert CHANGE < day_of(first.at) < CHANGE + 150
     assert abs(day_of(first.since) - CHANGE) <= first.since_margin_days + 35
     assert first.now.low > 1.5
+
+
+@pytest.mark.parametrize(("seed", "stop"), [(1, 385), (3, 370)])
+def test_after_a_pause_each_change_is_told_while_it_holds(seed: int, stop: int) -> None:
+    told = pipeline(SIGNAL.name, days=stop + 5, seed=seed, length=WIDENED)
+    monitor, changes = AgedMonitor(PROMISE), []
+    for each in pause_after(told, stop, days=365):
+        for change in monitor.take(each, may_freeze=True):
+            changes.append((change.kind, monitor.phase))
+    told_of = [change for change in changes if change[0] != "noticed"]
+    assert told_of == [("frozen", "watching"), ("drifting", "drifting"), ("resolved", "resolved")]
 
 
 def wins_of_baseline(state: SegmentedState) -> int:

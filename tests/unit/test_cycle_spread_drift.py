@@ -31,7 +31,17 @@ from detectors.signals.slg_cycle_spread_state import (
 from schemas.alerts import DriftAlert
 from schemas.settings import DriftSettings
 from tests.unit.judging import judge, said
-from tests.unit.pipeline_world import CHANGE, DAY, START, day_of, log_normal, pipeline, two_speeds, wider
+from tests.unit.pipeline_world import (
+    CHANGE,
+    DAY,
+    START,
+    day_of,
+    log_normal,
+    pause_after,
+    pipeline,
+    two_speeds,
+    wider,
+)
 from tests.unit.signal_words import as_text, golden
 
 SIGNAL = CycleSpread.configured(DriftSettings(), 120)
@@ -58,6 +68,35 @@ def test_two_clusters_have_their_name_and_their_words() -> None:
     state, alerts = judge(SIGNAL, pipeline(SIGNAL.name, days=560, seed=2, length=two_speeds))
     assert SIGNAL.verdicts(state)[0].finding == "two clusters"
     assert as_text(alerts) == golden("slg.cycle_spread", as_text(alerts))
+
+
+def two_speeds_twice(day: float, random: np.random.Generator) -> tuple[float, bool]:
+    drifts = CHANGE <= day < CHANGE + 150 or day >= CHANGE + 300
+    return two_speeds(CHANGE if drifts else 0, random)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_drift_that_comes_again_is_dated_after_the_end_of_the_last_one(seed: int) -> None:
+    told = pipeline(SIGNAL.name, days=CHANGE + 400, seed=seed, length=two_speeds_twice)
+    _, alerts = judge(SIGNAL, told)
+    whole = [each for each in alerts if isinstance(each, DriftAlert) and each.segment == "all"]
+    assert [each.state for each in whole] == ["drifting", "resolved", "drifting"]
+    assert abs(day_of(whole[2].since) - CHANGE - 300) <= whole[2].since_margin_days + 14
+
+
+@pytest.mark.parametrize(("seed", "stop"), [(1, 415), (1, 420), (3, 415)])
+def test_after_a_pause_each_change_is_told_while_it_holds(seed: int, stop: int) -> None:
+    def for_forty_days(day: float, random: np.random.Generator) -> tuple[float, bool]:
+        return two_speeds(CHANGE if CHANGE <= day < CHANGE + 40 else 0, random)
+
+    told = pipeline(SIGNAL.name, days=stop + 5, seed=seed, length=for_forty_days)
+    monitor, changes = SpreadMonitor(PROMISE), []
+    for each in pause_after(told, stop, days=365):
+        for change in monitor.take(each, may_freeze=True):
+            changes.append((change.kind, monitor.phase))
+    assert changes[:3] == [("frozen", "watching"), ("drifting", "drifting"), ("resolved", "resolved")]
+    assert all(kind in ("frozen", "noticed", phase) for kind, phase in changes)
+    assert changes[3:]
 
 
 SHIFTED = {
