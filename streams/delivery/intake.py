@@ -18,6 +18,7 @@ import msgspec
 
 from schemas.alerts import decode_alert
 from streams.delivery.schema import connect
+from streams.sqlite_transaction import transaction
 from streams.stores.contract import OutboxRow
 
 UNREADABLE = "unreadable"
@@ -47,8 +48,7 @@ class Intake:
 
     def take_in(self, topic: str, alerts: Iterable[OutboxRow], positions: Mapping[int, int]) -> int:
         """Keeps ``alerts`` and the ``positions`` reached with them, both or neither. How many alerts were new."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             before = self._db.total_changes
             self._db.executemany(
                 "INSERT INTO outbox(id, kind, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -60,11 +60,6 @@ class Intake:
                 " ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
                 [(topic, partition, offset) for partition, offset in positions.items()],
             )
-        except BaseException:
-            if self._db.in_transaction:  # a full disk makes SQLite end it by itself
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
         return new
 
 

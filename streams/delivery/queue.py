@@ -12,8 +12,7 @@ All methods block; the dispatcher calls them from a thread of their own. Times a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +30,7 @@ from streams.delivery.policy import (
 )
 from streams.delivery.schema import connect
 from streams.delivery.subscriptions import Route, Routed
+from streams.sqlite_transaction import transaction
 
 Router = Callable[[bytes], Iterable[Routed] | None]
 """The routes of an encoded alert; None if it can't be read."""
@@ -80,7 +80,7 @@ class Queue:
     def start(self, endpoints: Iterable[str], now: float) -> None:
         """Makes the endpoints known, and takes up again what a crash left in the midst of sending; what has had all its tries
         is dead."""
-        with self._transaction() as db:
+        with transaction(db := self._db):
             db.executemany(
                 "INSERT OR IGNORE INTO delivery_endpoints(name) VALUES (?)", ((name,) for name in endpoints)
             )
@@ -98,7 +98,7 @@ class Queue:
         counted: list[tuple[str, Result]] = []
         if not self._news():
             return FanOut(rows=0, counted=[])
-        with self._transaction() as db:
+        with transaction(db := self._db):
             (cursor,) = db.execute("SELECT outbox_seq FROM delivery_cursor").fetchone()
             rows = db.execute(
                 "SELECT seq, id, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit)
@@ -180,7 +180,7 @@ class Queue:
                 state = "dead"
             case EndpointGone():
                 state, next_try = "retrying", now  # due as soon as somebody enables the endpoint
-        with self._transaction() as db:
+        with transaction(db := self._db):
             db.execute(
                 "UPDATE deliveries SET state = ?, next_try = ?, result = ?, status = ?, detail = ?, updated = ?"
                 " WHERE seq = ? AND state = 'sending'",
@@ -224,14 +224,3 @@ class Queue:
     def _news(self) -> bool:
         news = "SELECT EXISTS (SELECT 1 FROM outbox WHERE seq > (SELECT outbox_seq FROM delivery_cursor))"
         return bool(self._db.execute(news).fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            if self._db.in_transaction:  # a full disk makes SQLite end it by itself
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")

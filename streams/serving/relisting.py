@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from detectors.account_state import decode_state, present
@@ -26,6 +25,7 @@ from detectors.scoring import CompiledVariant
 from detectors.triggers import bound
 from streams.serving.lists import is_listed
 from streams.serving.versions import Versions, scoring_of
+from streams.sqlite_transaction import transaction
 from streams.stores.sqlite import open_database
 
 PARTITION = 0
@@ -60,11 +60,11 @@ def _relist(path: Path, versions: Versions, now: float, pause: Callable[[float],
         written = 0
         if behind:
             names = [(variant.name,) for variant in behind]
-            with _transaction(db):
+            with transaction(db):
                 db.executemany("DELETE FROM listed_under WHERE variant = ?", names)
             last = 0
             while True:
-                with _transaction(db):
+                with transaction(db):
                     rows = db.execute(
                         "SELECT row, key, state FROM states_accounts WHERE partition = ? AND row > ?"
                         " ORDER BY row LIMIT ?",
@@ -75,7 +75,7 @@ def _relist(path: Path, versions: Versions, now: float, pause: Callable[[float],
                     break
                 last = rows[-1][0]
                 _leave_room(pause)
-            with _transaction(db):
+            with transaction(db):
                 db.executemany(
                     "INSERT OR REPLACE INTO listed_under VALUES (?, ?)",
                     [(variant.name, scoring_of(variant)) for variant in behind],
@@ -99,7 +99,7 @@ def _refresh_stale(
     for variant in icp.variants:
         last = ""
         while True:
-            with _transaction(db):
+            with transaction(db):
                 rows = db.execute(
                     "SELECT l.account, s.state FROM listings l CROSS JOIN states_accounts s"
                     " ON s.partition = ? AND s.key = l.account"
@@ -158,15 +158,3 @@ def listings_of(
         score = variant.score(state, attributes, at)
         fit = score.fit.score if score.fit.out is None else -1.0
         yield Listing(variant.name, account, fit, score.trigger, at, bound(score.parts), variant.envelope_s)
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if db.in_transaction:  # a full disk makes SQLite end it by itself
-            db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
