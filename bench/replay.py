@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -81,11 +81,12 @@ def run_plane(path: Path) -> dict[str, Any]:
     machine that changes its speed changes it for both."""
     settings = Settings()
     seconds = {"all": 0.0, "alone": 0.0}
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as open_stores:
         pipelines = {}
         for name in seconds:
+            store = SqliteStore(Path(scratch) / f"{name}.db")
+            open_stores.callback(store.close)
             with patch("streams.pipeline.signals", return_value=[]) if name == "alone" else nullcontext():
-                store = SqliteStore(Path(scratch) / f"{name}.db")
                 pipelines[name] = Pipeline(store, load_icps([ICP]), settings, time.time)
         spare_the_collector(A_HISTORY)
         order = list(seconds)
@@ -97,6 +98,8 @@ def run_plane(path: Path) -> dict[str, Any]:
                 pipelines[name].process(batch)
                 seconds[name] += time.process_time() - began
             order.reverse()
+        if not all(each.ledger.balanced and each.ledger.received == events for each in pipelines.values()):
+            raise SystemExit("the ledger is not balanced: the measurement is worth nothing")
     return {**seconds, "events": events}
 
 
