@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Run the embedded service: HTTP in, scores, drift, webhooks, one process.
 
-    Ends with 0 after SIGINT or SIGTERM, with 2 when settings or ICP files are not right, with 3 when another process owns the data directory.
+    Ends with 0 after SIGINT or SIGTERM, with 2 when settings or ICP files are not right, with 3 when another process owns the
+    data directory.
     """
     configure_logs(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
     options = {

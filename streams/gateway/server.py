@@ -16,8 +16,7 @@ def make_runner(app: web.Application, *, idle_s: float = IDLE_S) -> web.AppRunne
     """A runner for ``app``.
 
     Bodies are handed on as they came, so that the gateway can bound what they inflate to and see whether they are
-    complete. There is no access log: paths hold account ids;
-    nor are the bytes of what is no HTTP logged.
+    complete. There is no access log, since paths hold account ids, and the bytes of what is no HTTP are not logged.
     """
     return web.AppRunner(
         app,
