@@ -24,7 +24,6 @@ from operator import itemgetter
 from pathlib import Path
 from threading import BrokenBarrierError
 from typing import Any, Self
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -39,9 +38,10 @@ from schemas.icp import ICP
 from schemas.observations import encode_observation
 from schemas.settings import Settings
 from streams.batch_run import TimerFailed
-from streams.history import Progress, batches
+from streams.history import Progress, batches, sample
 from streams.pipeline import A_HISTORY, EVENTS, spare_the_collector
 from streams.processor import Processor, StepFailed
+from streams.replay_shares import bucket_of, shared_out
 from streams.stage import Decoded
 from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
@@ -52,6 +52,8 @@ Places = np.ndarray[Any, np.dtype[np.intp]]
 
 CHUNK = 8192
 """records between two exchanges of times"""
+SAMPLED_PLACES, SAMPLED_LINES = 256, 64
+"""of each file, to share its accounts out by"""
 
 
 _number = itemgetter(0)
@@ -94,10 +96,6 @@ class Failed(Struct, array_like=True, tag=True):
     remedy: str = ""
 
 
-class _Subject(Struct):
-    subject: str
-
-
 class _Times:
     """The exchange: event times of a chunk, -inf where a record can't be read. There are two boards by turns, so that a
     fast process can write the next chunk's while a slow one still reads."""
@@ -125,11 +123,10 @@ class _ShardProcessor(Processor):
 
     chunk = CHUNK
 
-    def share(self, number: int, of: int, times: _Times) -> None:
+    def share(self, number: int, owners: Sequence[int], times: _Times) -> None:
         """Says which share is its own."""
-        self._number, self._of = number, of
+        self._number, self._owners = number, owners
         self._times = times
-        self._subject = msgspec.json.Decoder(_Subject).decode
 
     def process_own(self, records: Sequence[tuple[int, bytes]]) -> BatchDone:
         """Takes the own records of a batch in. Raises StepFailed or TimerFailed."""
@@ -174,16 +171,8 @@ class _ShardProcessor(Processor):
 
     def _own_of(self, bodies: Sequence[bytes], first: int) -> list[int]:
         """The numbers of the own records, the first of ``bodies`` being number ``first``."""
-        subject_of, number, of = self._subject, self._number, self._of
-        own: list[int] = []
-        for index, body in enumerate(bodies, first):
-            try:
-                owner = crc32(subject_of(body).subject.encode()) % of
-            except ValueError:  # msgspec's errors are ValueErrors, and so is a text that is no UTF-8
-                owner = 0
-            if owner == number:
-                own.append(index)
-        return own
+        number, owners = self._number, self._owners
+        return [index for index, body in enumerate(bodies, first) if owners[bucket_of(body)] == number]
 
 
 def _ticks(places: Places, times: Times, reached: Times, first: int) -> list[Decoded]:
@@ -205,7 +194,7 @@ def _ticks(places: Places, times: Times, reached: Times, first: int) -> list[Dec
 
 def _run_shard(
     number: int,
-    of: int,
+    owners: Sequence[int],
     paths: Sequence[Path],
     icps: Sequence[ICP],
     settings: Settings,
@@ -223,7 +212,7 @@ def _run_shard(
         stage = AccountStage(icps, signals(settings.drift), settings.late_after)
         read_all = EventReader(settings.limits, now).read_all
         processor = _ShardProcessor(store, stage, read_all, late_after_s=settings.late_after)
-        processor.share(number, of, _Times(shared, barrier))
+        processor.share(number, owners, _Times(shared, barrier))
         for batch, size in batches(paths, settings.batch_events):
             done = processor.process_own(batch)
             done.read = size
@@ -311,11 +300,12 @@ class _Shards:
         context = multiprocessing.get_context("spawn")
         shared = context.RawArray("d", 2 * CHUNK)
         self._barrier = context.Barrier(processes)
+        owners = shared_out(sample(paths, SAMPLED_PLACES, SAMPLED_LINES), processes)
         self._connections: list[Connection] = []
         self._processes: list[SpawnProcess] = []
         for number in range(processes):
             here, there = context.Pipe(duplex=False)
-            given = (number, processes, paths, icps, settings, now, folder, shared, self._barrier, there)
+            given = (number, owners, paths, icps, settings, now, folder, shared, self._barrier, there)
             process = context.Process(target=_run_shard, args=given, daemon=True)
             process.start()
             there.close()  # so that a process which dies is noticed

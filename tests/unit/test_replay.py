@@ -25,6 +25,7 @@ from streams.embedded import EmbeddedService
 from streams.icp_files import load_icps
 from streams.replay import DriftRow, replay
 from streams.replay_shards import CHUNK, Failed, NotShared, _run_shard
+from streams.replay_shares import shared_out
 from tests.unit.simulated import ICP, ROOT, write_history
 
 CLOCKLESS = Settings(clock="events", listen="127.0.0.1:0")
@@ -102,7 +103,18 @@ def test_a_step_that_fails_is_left_to_one_process(
     here, there = multiprocessing.Pipe(duplex=False)
     barrier = threading.Barrier(1)
     times = multiprocessing.RawArray("d", 2 * CHUNK)
-    given = (0, 1, [history], load_icps([ICP]), CLOCKLESS, 2e9, tmp_path, times, barrier, there)
+    given = (
+        0,
+        shared_out([], 1),
+        [history],
+        load_icps([ICP]),
+        CLOCKLESS,
+        2e9,
+        tmp_path,
+        times,
+        barrier,
+        there,
+    )
     _run_shard(*given)
     with closing(here):
         assert msgspec.msgpack.decode(here.recv_bytes(), type=Failed).again
