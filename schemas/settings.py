@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from schemas.alerts import ALERT_CLASSES
 from schemas.duration import DAY, HOUR, write_duration
 from schemas.events import Limits
 from schemas.file_positions import show_key
@@ -41,6 +42,9 @@ from schemas.written import Misfit, Written
 MIN_EXPOSED_TOKEN = 16
 """Characters of a token, at least, where others can reach the service."""
 MAX_ENTRIES = 200
+
+_ASKED_OF = {"variants": "variant", "quadrants": "quadrant", "signals": "signal"}
+"""List of a subscription -> field of an alert."""
 
 AlertKind = Literal["trigger", "blocker_ended", "activation_missed", "drift", "notice", "data_health"]
 Quadrant = Literal["route", "nurture", "discover", "not_now"]
@@ -101,6 +105,24 @@ class Subscription(Written):
     """Drift signals, like plg.conversion_gap."""
     max_age: Duration = 7 * DAY
     """Alerts older than this are not sent: what comes out of a history is no news."""
+
+    @classmethod
+    def misfits(cls, written: Mapping[str, Any]) -> Iterable[Misfit]:
+        kinds = written.get("kinds") or list(ALERT_CLASSES)
+        asked = {name: field for name, field in _ASKED_OF.items() if written.get(name)}
+        taken = [
+            ALERT_CLASSES[kind]
+            for kind in (kinds if isinstance(kinds, list) else ())
+            if isinstance(kind, str) and kind in ALERT_CLASSES
+        ]
+        if asked and taken and not any(set(asked.values()) <= set(each.__struct_fields__) for each in taken):
+            has = " and ".join(f"a {field}" for field in asked.values())
+            yield Misfit(
+                f"no alert of {'these kinds' if written.get('kinds') else 'any kind'} has {has}: nothing would be sent",
+                "write a subscription for each kind of alert",
+                (next(iter(asked)),),
+                code="never_matches",
+            )
 
 
 class Egress(Written):

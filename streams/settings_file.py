@@ -27,6 +27,7 @@ from schemas.file_positions import Positions, problem_at
 from schemas.settings import Settings
 from schemas.yaml_file import read_yaml, validate_data
 from streams.delivery.egress import EgressRefused, endpoint_destination
+from streams.settings_names import unusable_names
 from streams.written_file import read_written
 
 PASSWORDS = (("kafka", "password"), ("redis", "password"))
@@ -91,7 +92,13 @@ def check_settings(text: str, name: str) -> tuple[Settings, list[str]]:
     """
     read = _Read(text, name, Path(name).absolute().parent, {})
     settings = read.settings()
-    refused = list(_refused_endpoints(settings, read.positions))
+    refused = [
+        *_refused_endpoints(settings, read.positions),
+        *(
+            problem_at(read.positions, one.path, code=one.code, what=one.what, remedy=one.remedy)
+            for one in unusable_names(settings)
+        ),
+    ]
     if refused:
         raise FileRefused(name, refused)
     return settings, sorted({variable for _, _, variable in read.unset})

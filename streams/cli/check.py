@@ -3,7 +3,7 @@
 Rules:
 1. The kind of a file is known by its top-level keys; --as says it where they don't.
 2. Settings are checked as ``plumbline run`` would take them here: with what the environment overrides, but no secret
-   has to be there.
+   and no ICP file has to be there.
 3. A line of the file is shown beside its problem, but for settings, which can hold secrets; control characters are
    never printed.
 4. Exit code 0: all files are right; 2: at least one is not.
@@ -165,7 +165,12 @@ def _check_settings(text: str, name: str) -> str:
         f"listens on {settings.listen}, {_count(len(settings.icp), 'ICP file')}, "
         f"{_count(len(settings.endpoints), 'endpoint')}, {_count(len(settings.tokens), 'token')}"
     )
-    return said + (f"; not set here: {', '.join(missing)}" if missing else "")
+    absent = [str(path) for path in settings.icp if not path.exists()]
+    return (
+        said
+        + (f"; not set here: {', '.join(missing)}" if missing else "")
+        + (f"; not there: {', '.join(absent)}" if absent else "")
+    )
 
 
 _CHECKS: dict[str, Callable[[str, str], str]] = {

@@ -10,6 +10,7 @@ from streams.cli.run_options import logs_option, settings_option
 from streams.cli.until_signal import configure_service_logs, run_until_signal
 from streams.kafka.delivering import DeliveryService
 from streams.settings_file import load_settings
+from streams.settings_names import refuse_unknown_names
 
 
 @click.command(name="deliver")
@@ -29,6 +30,7 @@ def command(
     """
     configure_service_logs(json_logs)
     settings = load_settings(settings_path, {} if data_dir is None else {"data_dir": data_dir})
+    refuse_unknown_names(settings, None)
     service = DeliveryService(settings, metrics_at=metrics_at)
 
     def started(url: str) -> None:

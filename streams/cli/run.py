@@ -19,6 +19,7 @@ from streams.icp_files import load_icps
 from streams.logs import configure_logs
 from streams.pipeline import spare_the_collector
 from streams.settings_file import load_settings
+from streams.settings_names import refuse_unknown_names
 
 
 @click.command(name="run")
@@ -46,6 +47,7 @@ def command(
     }
     settings = load_settings(settings_path, options)
     icps = load_icps(icp_paths or settings.icp)
+    refuse_unknown_names(settings, icps)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     spare_the_collector()
     if drain:

@@ -200,6 +200,37 @@ subscriptions:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lists", "place"),
+    [
+        ("kinds: [drift], variants: [a]", "variants"),
+        ("kinds: [drift, notice], quadrants: [route]", "quadrants"),
+        ("kinds: [trigger], signals: [plg.conversion_gap]", "signals"),
+        ("kinds: [activation_missed], quadrants: [route]", "quadrants"),
+        ("variants: [a], signals: [plg.conversion_gap]", "variants"),
+    ],
+)
+def test_a_subscription_that_can_never_match(lists: str, place: str) -> None:
+    text = f"""
+endpoints: [{{name: e, url: https://h.example/, secrets: [{SECRET}]}}]
+subscriptions:
+  - {{endpoint: e, kinds: [trigger, drift], variants: [a]}}
+  - {{endpoint: e, {lists}}}
+"""
+    assert refusals(text) == [("never_matches", f"subscriptions[1].{place}")]
+
+
+@pytest.mark.parametrize("kinds", ["drift", "{drift: 1}", "[[drift]]", "[5]", "[dirft]"])
+def test_kinds_of_another_shape_are_refused_for_that(kinds: str) -> None:
+    text = f"""
+endpoints: [{{name: e, url: https://h.example/, secrets: [{SECRET}]}}]
+subscriptions: [{{endpoint: e, kinds: {kinds}, variants: [a]}}]
+"""
+    ((code, place),) = refusals(text)
+    assert code != "never_matches"
+    assert place.startswith("subscriptions[0].kinds")
+
+
 def test_a_token_that_opens_nothing() -> None:
     assert refusals(f"tokens: [{{name: a, token: {TOKEN}}}]") == [("useless_token", "tokens[0]")]
 
