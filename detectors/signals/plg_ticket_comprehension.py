@@ -8,7 +8,8 @@ What counts:
    listed category, one an account and burst. Where it abstains, the ticket is counted apart: ``kind_unsure``.
 3. The share of basic questions may rise, in all or by acquisition source, each ticket judged against its own tenure's
    baseline: newcomers always ask for the basics. Tickets whose kind the text told have baselines of their own, since a
-   classifier errs otherwise than a help desk. Shifts between these are mix, a notice.
+   classifier errs otherwise than a help desk. Shifts between these are mix, a notice. The baseline grows while nothing speaks
+   for a drift.
 4. Tickets about a feature that was launched less than two weeks before don't count (``feature_launched``), nor do tickets
    of accounts whose tenure is not known (``left_truncated``), nor, as ``settling``, those of the first four weeks of recording.
 5. A form that writes the category is data health: plg_ticket_comprehension_state.py.
@@ -73,6 +74,9 @@ LAUNCHED = "launched"
 SEEN = "ticket_seen"
 MAX_FEATURES = 20
 """of one release"""
+ENOUGH_ONES = 300
+"""Of a baseline that grows. It has a share for each tenure, told by category and by text: of its first 300 tickets most of
+these have a few dozen, and their bounds lie far above the estimates."""
 _TELL = "tell"
 
 
@@ -92,7 +96,7 @@ class TicketComprehension(SegmentedSignal):
     left_out: ClassVar[frozenset[str]] = frozenset({"left_truncated", "too_many_tickets"})
     recorded_by: ClassVar[Mapping[str, str]] = {CATEGORISED: SEEN, BY_TEXT: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     state: ClassVar[type[SegmentedState]] = TicketState
     monitor_state: ClassVar[type[Struct]] = RateState
     shared: ClassVar[type[Struct] | None] = Shared
@@ -116,7 +120,7 @@ class TicketComprehension(SegmentedSignal):
         )
 
     def monitor(self, stored: Any) -> RateMonitor:
-        return RateMonitor(self.promise, "rise", stored)
+        return RateMonitor(self.promise, "rise", stored, grows_to=ENOUGH_ONES)
 
     def healthy_example(self) -> Sequence[Observation]:
         per_day, days = 8, int(self.settling_days + self.promise.min_baseline_days) + 240

@@ -3,7 +3,7 @@
 Where basic questions make up more of all tickets, either there are more of them or there is less of the rest. So the second
 look is at the rest: have the other kinds shifted among themselves? Basics are not in it, so neither a rise of them nor more
 newcomers, who ask them, can move it. Rules:
-1. The baseline is the stretch of the baseline of ``all``, and is taken anew with it.
+1. The baseline is the stretch of the baseline of ``all``: it grows with it, and is taken anew with it.
 2. The detector is the Dirichlet-multinomial e-detector (sequential/taxonomy_mixture.py), as wide as ``all``'s baseline
    varies, its threshold by the flow of all tickets, which is more than the rest's. What it finds is a notice, once for a
    baseline.
@@ -32,11 +32,12 @@ class KindWeek(Week, array_like=True):
 
 
 class Taxonomy(Struct, array_like=True):
-    """``before``: tickets of each of KINDS in the baseline that begins at ``start`` (Unix seconds), -1 without one. ``told``:
-    it has been noticed that the rest has shifted."""
+    """``before``: tickets of each of KINDS in the baseline from ``start`` to ``end`` (Unix seconds), -1 without one. ``told``: it
+    has been noticed that the rest has shifted."""
 
     weeks: list[KindWeek] = []
     start: float = -1.0
+    end: float = -1.0
     before: list[int] = []
     dispersion: float = 1.0
     rest: TaxonomyState | None = None
@@ -53,15 +54,17 @@ def count_in(taxonomy: Taxonomy, kind: int, began: float) -> None:
 
 
 def follow(taxonomy: Taxonomy, watch: RateWatch | None) -> None:
-    """Has the baseline that ``watch``, that of ``all``, has."""
-    start = watch.baseline.start if watch is not None else -1.0
-    if start == taxonomy.start:
+    """Has the baseline that ``watch``, that of ``all``, has. What speaks for a shift of the rest stays when it only grows."""
+    start, end = (watch.baseline.start, watch.baseline.end) if watch is not None else (-1.0, -1.0)
+    if (start, end) == (taxonomy.start, taxonomy.end):
         return
-    taxonomy.start, taxonomy.before, taxonomy.rest, taxonomy.told = start, [], None, False
+    if start != taxonomy.start:
+        taxonomy.before, taxonomy.rest, taxonomy.told = [], None, False
+    taxonomy.start, taxonomy.end = start, end
     if watch is not None:
-        taxonomy.before = _total(taxonomy, week_start(start), watch.baseline.end)
+        taxonomy.before = _total(taxonomy, week_start(start), end)
         taxonomy.dispersion = watch.baseline.dispersion
-        if any(taxonomy.before[kind] for kind in REST):
+        if taxonomy.rest is None and any(taxonomy.before[kind] for kind in REST):
             taxonomy.rest = _detector(taxonomy).new_state()
 
 
@@ -79,12 +82,12 @@ def rest_shifted(taxonomy: Taxonomy, watch: RateWatch | None, promise: Promise) 
 
 
 def since(taxonomy: Taxonomy, began: float) -> list[int]:
-    """Tickets of each of KINDS in the weeks that start at ``began`` (Unix seconds) or later."""
-    return _total(taxonomy, began, float("inf"))
+    """Tickets of each of KINDS from the week of ``began`` (Unix seconds) on: what is sudden is found before another begins."""
+    return _total(taxonomy, week_start(began), float("inf"))
 
 
 def _total(taxonomy: Taxonomy, began: float, until: float) -> list[int]:
-    weeks = [week.kinds for week in taxonomy.weeks if began <= week.start <= until]
+    weeks = [week.kinds for week in taxonomy.weeks if began <= week.start < until]
     return [sum(kinds[number] for kinds in weeks) for number in range(len(KINDS))]
 
 

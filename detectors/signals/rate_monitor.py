@@ -5,9 +5,9 @@ The one to read before writing a monitor (rules: monitor.py, verdict_life.py). I
    in it (strata.py). From then on each observation is judged against its own stratum's share; newcomers are not yet.
 2. The detector is the e-detector for odds against known shares (sequential/exposure_mixture.py), with the baseline's
    uncertainty as bounds of the null and the baseline's dispersion by week. Threshold: the promise, by the segment's flow
-   in the baseline, or that of the last four weeks where it has grown. Where the signal ``grows``, all of the stretch is the
-   baseline each time that it has twice the observations, is homogeneous and nothing speaks for a drift, until the first
-   drift or ENOUGH_ONES. The first baseline is small, so as to watch early.
+   in the baseline, or that of the last four weeks where it has grown. Where the signal ``grows_to`` some number, all of the
+   stretch is the baseline each time that it has twice the observations, is homogeneous and nothing speaks for a drift, until
+   the first drift, or until it has so many ones and as many zeros. The first baseline is small, so as to watch early.
 3. A change that is only mix is noticed as ``mix``: the plain share moved for sure, and MOSTLY of that is other strata.
 4. A drift has ended when the opposite detector, whose null is half-way back, is over the threshold of one false end a
    year, and the standardised share since then is within the baseline's bounds again.
@@ -49,8 +49,6 @@ from schemas.duration import WEEK
 from schemas.observations import Observation
 
 RECENT_WEEKS = 8
-ENOUGH_ONES = 75
-"""The bound is then 15 % above the estimate; with 150 a drift is found no sooner."""
 QUIET_PART = 1e-3
 """Of a threshold: a statistic below speaks for no drift."""
 MOSTLY = 2 / 3
@@ -58,16 +56,17 @@ MOSTLY = 2 / 3
 
 
 class RateMonitor(StretchLife[RateState, ExposureMixture]):
-    """A RateState at work. ``way``: in which direction the share drifts; the other one never alarms. ``grows``: rule 2."""
+    """A RateState at work. ``way``: in which direction the share drifts; the other one never alarms. ``grows_to``: rule 2; 0 for a
+    baseline that does not grow."""
 
     awaits = "a stretch in which the share holds"
 
     def __init__(
-        self, promise: Promise, way: Way, stored: RateState | None = None, *, grows: bool = False
+        self, promise: Promise, way: Way, stored: RateState | None = None, *, grows_to: int = 0
     ) -> None:
         super().__init__(promise, stored if stored is not None else RateState())
         self._way: Way = way
-        self._grows = grows
+        self._grows_to = grows_to
         self._plain: BernoulliMixture | None = None
         self._recovery: ExposureMixture | None = None
 
@@ -231,7 +230,8 @@ class RateMonitor(StretchLife[RateState, ExposureMixture]):
         self._detector = None
 
     def _may_grow(self, baseline: RateBaseline) -> bool:
-        return self._grows and not self.stored.episode and baseline.ones < ENOUGH_ONES
+        rarer = min(baseline.ones, baseline.n - baseline.ones)
+        return not self.stored.episode and rarer < self._grows_to
 
     def _grow(self, watch: RateWatch) -> None:
         state = self.stored

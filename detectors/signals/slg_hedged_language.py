@@ -59,6 +59,8 @@ SETTLING = 14 * DAY
 TEMPLATE_SEEN, TEMPLATE_OF = 10, 12
 MAX_TEMPLATES = 16
 MAX_PHRASES = 3
+ENOUGH_ONES = 75
+"""The baseline's bound is then 15 % above the estimate; with 150 a drift is found no sooner."""
 _TELL = "tell"
 
 
@@ -126,7 +128,7 @@ class HedgedLanguage(SegmentedSignal):
         )
 
     def monitor(self, stored: Any) -> RateMonitor:
-        return RateMonitor(self.promise, "rise", stored, grows=True)
+        return RateMonitor(self.promise, "rise", stored, grows_to=ENOUGH_ONES)
 
     def healthy_example(self) -> Sequence[Observation]:
         per_day, days = 8, int(self.settling_days + self.promise.min_baseline_days) + 240

@@ -67,7 +67,7 @@ def run(monitor: RateMonitor, observations: Iterable[Observation]) -> list[tuple
     return found
 
 
-def stored_again(monitor: RateMonitor, way: str, *, grows: bool = False) -> RateMonitor:
+def stored_again(monitor: RateMonitor, way: str, *, grows_to: int = 0) -> RateMonitor:
     raw = msgspec.msgpack.encode(monitor.stored)
     stored = msgspec.msgpack.decode(raw, type=RateState)
-    return RateMonitor(PROMISE, way, stored, grows=grows)  # type: ignore[arg-type]
+    return RateMonitor(PROMISE, way, stored, grows_to=grows_to)  # type: ignore[arg-type]

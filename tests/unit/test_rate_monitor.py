@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.signals.monitor import Change
-from detectors.signals.rate_monitor import ENOUGH_ONES, RECENT_WEEKS, RateMonitor
+from detectors.signals.rate_monitor import RECENT_WEEKS, RateMonitor
 from detectors.signals.rate_state import Mix, Unsteady, Way
+from detectors.signals.slg_hedged_language import ENOUGH_ONES
 from detectors.signals.strata import MAX_STRATA, NEWCOMER, Counts, Strata, learn, number_of, uncertainty
 from schemas.duration import DAY
 from tests.unit.rate_world import PROMISE, START, run, shares, stored_again
@@ -278,7 +279,7 @@ def test_a_part_that_the_baseline_hardly_knew_is_no_drift_when_it_grows(seed: in
 
 def test_a_baseline_grows_while_nothing_happens() -> None:
     quiet = shares(days=400, per_day=REPS, share=lambda *_: 0.06, seed=1)
-    small, large = RateMonitor(PROMISE, "rise"), RateMonitor(PROMISE, "rise", grows=True)
+    small, large = RateMonitor(PROMISE, "rise"), RateMonitor(PROMISE, "rise", grows_to=ENOUGH_ONES)
     assert run(small, quiet) == run(large, quiet) == []
     assert small.stored.watch is not None
     assert large.stored.watch is not None
@@ -294,7 +295,7 @@ def test_a_baseline_grows_while_nothing_happens() -> None:
 
 
 def test_a_baseline_does_not_grow_by_a_drift() -> None:
-    monitor = RateMonitor(PROMISE, "rise", grows=True)
+    monitor = RateMonitor(PROMISE, "rise", grows_to=ENOUGH_ONES)
     changed = shares(days=400, per_day=REPS, share=lambda _, day: 0.03 if day < 60 else 0.09, seed=2)
     found = run(monitor, changed)
     assert kinds(found) == ["drifting"]

@@ -13,6 +13,7 @@ from detectors.sequential.exposure_mixture import ExposureState
 from detectors.signals.rate_baseline import null_share
 from detectors.signals.rate_monitor import RateMonitor
 from detectors.signals.rate_state import RateBaseline, RateWatch
+from detectors.signals.slg_hedged_language import ENOUGH_ONES
 from detectors.signals.strata import (
     MAX_STRATA,
     NEWCOMER,
@@ -39,7 +40,7 @@ def drifts(
     flows: Mapping[str, Callable[[float], float]], share: Share, *, days: int, seed: int
 ) -> list[float]:
     """Days on which a monitor says that the share drifts."""
-    monitor = RateMonitor(PROMISE, "rise", grows=True)
+    monitor = RateMonitor(PROMISE, "rise", grows_to=ENOUGH_ONES)
     told = run(monitor, shares(days=days, per_day=flows, share=share, seed=seed))
     return [day for day, change in told if change.kind == "drifting"]
 
@@ -53,7 +54,7 @@ def test_a_large_newcomer_whose_first_observations_were_chance_is_no_drift(seed:
 def test_who_joins_when_all_names_are_taken_is_a_newcomer_too(seed: int) -> None:
     """A dozen sellers at a time, each for four months: the sixty-fourth joins in the second year."""
     here = {f"rep{i}": (lambda day, i=i: float(i * 10 - 120 <= day < i * 10)) for i in range(110)}
-    monitor = RateMonitor(PROMISE, "rise", grows=True)
+    monitor = RateMonitor(PROMISE, "rise", grows_to=ENOUGH_ONES)
     told = shares(days=980, per_day=here, share=lambda rep, _: 0.9 if rep == "rep85" else 0.1, seed=seed)
     found = run(monitor, told)
     assert {(change.kind, change.finding) for _, change in found} <= {("noticed", "mix")}
@@ -106,11 +107,11 @@ def test_a_team_of_newcomers_is_quiet_until_it_changes(seed: int) -> None:
 
 
 def test_a_newcomer_is_met_until_it_is_known_as_well_as_the_whole() -> None:
-    monitor = RateMonitor(PROMISE, "rise", grows=True)
+    monitor = RateMonitor(PROMISE, "rise", grows_to=ENOUGH_ONES)
     observations = shares(days=900, per_day=joined_by(2.5), share=lambda *_: 0.2, seed=1)
     for start in range(0, len(observations), 500):
         assert run(monitor, observations[start : start + 500]) == []
-        monitor = stored_again(monitor, "rise", grows=True)
+        monitor = stored_again(monitor, "rise", grows_to=ENOUGH_ONES)
     strata, told = monitor.stored.strata, sum(each.stratum == "new" for each in observations)
     new, watch = number_of(strata, "new"), monitor.stored.watch
     share = strata.shares[new]

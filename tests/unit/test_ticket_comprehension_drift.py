@@ -3,6 +3,7 @@ not."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from detectors.signals.plg_ticket_comprehension import TicketComprehension
 from detectors.signals.plg_ticket_comprehension_state import Shared, believed
 from detectors.signals.plg_ticket_comprehension_taxonomy import BASIC as BASIC_NUMBER
 from detectors.text import MAX_TOKENS
-from schemas.alerts import DriftAlert
+from schemas.alerts import DriftAlert, Notice
 from schemas.errors import EventRefused
 from schemas.settings import DriftSettings
 from streams.simulation.texts import CATEGORIES, LAUNCHED
@@ -153,6 +154,22 @@ def test_other_kinds_that_shift_are_noticed() -> None:
     assert said(alerts) == [("all", "other kinds")]
 
 
+def test_an_outage_is_told_within_its_week() -> None:
+    observations = desk(
+        signal=SIGNAL,
+        days=122,
+        per_day=lambda day: 8.0 if day < 120 else 120.0,
+        rest=lambda day: REST if day < 120 else {"bug": 1.0},
+    )
+    _, alerts = judge(SIGNAL, observations)
+    (told,) = [alert for alert in alerts if isinstance(alert, Notice)]
+    assert told.finding == "other kinds"
+    assert 120 < day_of(told.at) < 123
+    shares = re.search(r"bug ([0-9.]+) to ([0-9.]+)", told.what)
+    assert shares is not None
+    assert float(shares[1]) < 35 < 60 < float(shares[2])
+
+
 def test_a_help_desk_with_one_kind_only_is_believed() -> None:
     shared = Shared()
     assert all(believed(shared, 0, denied=number % 2 == 0) for number in range(300))
@@ -168,6 +185,21 @@ def test_a_form_is_found_out_and_its_end_as_well() -> None:
     assert 9 <= trusted.index(False) <= 12
     assert [believed(shared, number % 7, denied=False) for number in range(1, 7)] == [True] * 6
     assert shared.form == -1
+
+
+def test_the_baseline_grows_and_the_taxonomy_with_it() -> None:
+    state, sizes, rests = SIGNAL.new_state(), [], []
+    for observation in desk(signal=SIGNAL, days=200):
+        SIGNAL.step(state, observation)
+        watch, taxonomy = state.segments["all"].monitor.stored.watch, state.shared.taxonomy
+        if watch is not None and watch.baseline.n not in sizes:
+            assert sum(taxonomy.before) == watch.baseline.n
+            sizes.append(watch.baseline.n)
+            rests.append(taxonomy.rest)
+    first, grown = sizes
+    assert grown >= 2 * first
+    assert rests[0] is not None
+    assert rests[1] is rests[0]
 
 
 def test_a_baseline_taken_anew_has_a_taxonomy_of_its_own() -> None:
