@@ -73,7 +73,8 @@ def _password(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _webhook_secret(secret: SecretStr) -> SecretStr:
+def webhook_secret(secret: SecretStr) -> SecretStr:
+    """The secret as it is. Raises Misfit unless it has the form of Standard Webhooks."""
     prefix, _, encoded = secret.get_secret_value().partition("whsec_")
     try:
         size = len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
@@ -144,6 +145,6 @@ Glob = Annotated[str, Field(min_length=1, max_length=512)]
 Listen = Annotated[str, AfterValidator(_listen)]
 BearerToken = Annotated[SecretStr, AfterValidator(_token)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
-WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secret)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]

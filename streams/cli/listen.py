@@ -11,9 +11,12 @@ from collections.abc import Sequence
 
 import click
 import msgspec
+from pydantic import SecretStr
 from rich.console import Console
 
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput, PlumblineError
+from schemas.settings_values import webhook_secret
+from schemas.written import Misfit
 from streams.alert_text import alert_text
 from streams.delivery.receiver import Received, Receiver, Refused
 from streams.delivery.signing import signer
@@ -54,7 +57,7 @@ def _secrets(written: Sequence[str]) -> list[str]:
         made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         click.echo(f"secret for the endpoint in your settings: {made}", err=True)
         return [made]
-    return [_looked_up(each) for each in written]
+    return [_checked(_looked_up(each)) for each in written]
 
 
 def _looked_up(written: str) -> str:
@@ -66,6 +69,15 @@ def _looked_up(written: str) -> str:
             f"the environment variable {name} is not set", remedy="set it to whsec_... and start again"
         )
     return os.environ[name]
+
+
+def _checked(secret: str) -> str:
+    """With another secret every message would be refused, and nobody would look here for the reason."""
+    try:
+        webhook_secret(SecretStr(secret))
+    except Misfit as misfit:
+        raise BadInput(misfit.what, remedy=misfit.remedy) from None
+    return secret
 
 
 async def _listen(port: int, secrets_: Sequence[str], respond: int, count: int | None, as_json: bool) -> None:

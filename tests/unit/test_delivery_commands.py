@@ -21,9 +21,10 @@ from click.testing import CliRunner, Result
 from standardwebhooks.webhooks import Webhook
 
 from schemas.alerts import Alert, encode_alert
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput, PlumblineError
 from schemas.settings import Settings
 from streams.cli.deliveries import command as deliveries
+from streams.cli.listen import command as listen
 from streams.delivery.dispatcher import Dispatcher
 from streams.delivery.policy import Answer, EndpointGone, GiveUp, TryAgain
 from streams.delivery.policy import Result as Outcome
@@ -105,6 +106,20 @@ async def test_listen_cannot_be_made_to_command_the_terminal() -> None:
     async with listening("--secret", SECRET, "--count", "1") as (process, url):
         assert await post(url, trigger(account_name="\x1b]0;owned\x07\x1b[2J")) == 200
         assert "\x1b" not in await printed(process)
+
+
+@pytest.mark.parametrize("secret", ["swordfish", "whsec_AAAA", SECRET.removeprefix("whsec_"), f" {SECRET}"])
+@pytest.mark.parametrize("named", [True, False])
+def test_listen_refuses_what_can_sign_nothing(
+    secret: str, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", secret)
+    result = CliRunner().invoke(
+        listen, ["--port", "0", "--secret", "env:WEBHOOK_SECRET" if named else secret]
+    )
+    assert isinstance(result.exception, BadInput)
+    assert "this is not a webhook secret" in str(result.exception)
+    assert secret not in str(result.exception)
 
 
 async def test_listen_that_is_stopped_before_its_count_says_so() -> None:
