@@ -59,6 +59,8 @@ class DriftRow(Struct, kw_only=True):
     finding: str
     counted_out: dict[str, int]
     unit: Quantity
+    suspended: str = ""
+    """which source is ill, while ``state`` says so"""
 
 
 class ReplayReport(Struct, kw_only=True):
@@ -89,7 +91,7 @@ def replay(
     """Runs the events in ``paths`` (JSONL, one after the other) through a fresh pipeline, in so many processes.
 
     ``alerts_to`` gets all alerts as JSONL in order of (time, id); ``rejects_to`` the events that could not be used,
-    with their reasons. Raises PlumblineError when a file can't be read.
+    with their reasons; there is no such file when there are none. Raises PlumblineError when a file can't be read.
     """
     spare_the_collector(A_HISTORY)
     began = time.perf_counter()
@@ -112,6 +114,8 @@ def replay(
             )
             write_rejects(rejects_to, letters)
             rejects = str(rejects_to)
+        elif rejects_to is not None:
+            rejects_to.unlink(missing_ok=True)  # that of an earlier replay: its events have been mended
         bodies = [body for _, _, body in merge(*(store.alerts_in_order() for store in done.stores))]
         if alerts_to is not None:
             _write_lines(alerts_to, bodies)
@@ -218,6 +222,7 @@ def _row(verdict: Verdict) -> DriftRow:
         finding=verdict.finding,
         counted_out=verdict.counted_out,
         unit=verdict.unit,
+        suspended=verdict.suspended,
     )
 
 

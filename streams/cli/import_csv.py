@@ -21,6 +21,7 @@ from rich.table import Table
 from schemas.errors import FileRefused, PlumblineError
 from schemas.mapping import load_mapping
 from schemas.yaml_file import decode_text
+from streams.cli.output_paths import refuse_outputs
 from streams.csv_import.importing import Imported, run_import
 from streams.csv_import.plan import make_plan
 
@@ -54,6 +55,7 @@ def command(files: tuple[Path, ...], mapping_path: Path, output: Path, strict: b
     Rows that do not fit go to <output>.rejects.csv with file, line, column and what to do. docs/import.md shows how to
     write a mapping.
     """
+    refuse_outputs({"-o": output}, [mapping_path])
     try:
         text = decode_text(mapping_path.read_bytes(), str(mapping_path))
         mapping = load_mapping(text, str(mapping_path))

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from detectors.signals.contract import Quantity
 from schemas.alerts import Interval
+from streams.cli.output_paths import refuse_outputs
 from streams.cli.verdict_styles import STYLES
 from streams.icp_files import load_icps
 from streams.replay import DriftRow, ReplayReport, processes_for, replay, report_json
@@ -66,6 +67,10 @@ def command(
     settings = load_settings(settings_path, needs=())
     icps = load_icps(icp_paths or settings.icp)
     rejects_to = rejects or events[0].with_suffix(".rejects.jsonl")
+    outputs = {"--rejects": rejects_to} | ({"-o": output} if output is not None else {})
+    refuse_outputs(
+        outputs, [*events, *(icp_paths or settings.icp), *([settings_path] if settings_path else [])]
+    )
     console = Console(stderr=True)
     columns = (
         TextColumn("  replaying"),

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from schemas.errors import BadInput, PlumblineError
+from streams.cli.output_paths import refuse_outputs
 from streams.simulation.company import Order, simulate
 from streams.simulation.scenarios import SCENARIOS
 from streams.simulation.truth import Truth
@@ -117,13 +118,7 @@ def command(
 
 
 def _check(order: Order, output: Path, beside: Path) -> None:
-    if output.resolve() == beside.resolve():
-        raise BadInput("events and truth would be one file", remedy="give --truth another path")
-    for path in (output, beside):
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{path} is not a regular file", remedy="write to a file")
-        if not path.parent.is_dir():
-            raise BadInput(f"the folder {path.parent} does not exist", remedy="create it, or write elsewhere")
+    refuse_outputs({"-o": output, "--truth": beside})
     if order.change_at is None:
         return
     if not order.scenario.plants and not order.scenario.happenings:

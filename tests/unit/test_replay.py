@@ -218,9 +218,18 @@ def test_the_command_prints_one_json_object(history: Path, tmp_path: Path) -> No
     assert report["accounts"] > 400
     assert set(report["alerts"]) == {"by_kind", "by_variant", "by_trigger"}
     everywhere = next(verdict for verdict in report["drift"] if verdict["segment"] == "all")
-    assert {"signal", "segment", "state", "since", "baseline", "current", "statistic", "threshold"} <= set(
-        everywhere
-    )
+    said = {
+        "signal",
+        "segment",
+        "state",
+        "since",
+        "baseline",
+        "current",
+        "statistic",
+        "threshold",
+        "suspended",
+    }
+    assert said <= set(everywhere)
 
 
 def test_the_command_tells_people_what_came_out(history: Path, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_wrong_option_is_refused(tmp_path: Path, more: tuple[str, str], says: 
         ("healthy", ("--drift-at", "2026-10-01T00:00:00Z"), "nothing is planted"),
         ("plg-silent-drift", ("--drift-at", "2026-01-01T00:00:00Z"), "not within the history"),
         ("plg-silent-drift", ("--drift-at", "2026-11-02T00:00:00Z"), "not within the history"),
-        ("healthy", ("--truth", "{folder}/events.jsonl"), "one file"),
+        ("healthy", ("--truth", "{folder}/events.jsonl"), "same file"),
         ("healthy", ("--truth", "{folder}/none/truth.json"), "does not exist"),
         ("healthy", ("-o", "/dev/null", "--truth", "{folder}/truth.json"), "not a regular file"),
     ],
