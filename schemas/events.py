@@ -270,5 +270,21 @@ def encode_event(event: Event) -> bytes:
 
 
 def event_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of all events."""
-    return msgspec.json.schema(Event)
+    """JSON Schema (2020-12) of all events, with what structs can't say: the attributes that are known, and money's currency."""
+    (event, known), parts = msgspec.json.schema_components(
+        (Event, KnownAttributes), ref_template="#/$defs/{name}"
+    )
+    attributes = parts.pop(known["$ref"].rpartition("/")[2])["properties"]
+    parts[AccountProfileData.__name__]["properties"]["attributes"] |= {
+        "description": "these and your own; null removes one",
+        "maxProperties": MAX_ATTRIBUTES,
+        "properties": {
+            name: {key: part for key, part in one.items() if key != "default"}
+            for name, one in attributes.items()
+        },
+    }
+    parts[StageChangedData.__name__] |= {
+        "if": {"required": ["amount"], "properties": {"amount": {"type": "number"}}},
+        "then": {"required": ["currency"], "properties": {"currency": {"type": "string"}}},
+    }
+    return {**event, "$defs": parts}
