@@ -5,6 +5,7 @@ tests/contract/ runs the conformance checks of detectors/checks.py over both tab
 
 from __future__ import annotations
 
+from detectors.health.data_health import DataHealth
 from detectors.sequential.bernoulli_mixture import BernoulliMixture
 from detectors.sequential.cohort_excess import CohortExcess
 from detectors.sequential.cohort_hazard import CohortHazard
@@ -58,6 +59,9 @@ SIGNALS: dict[str, type[Signal]] = {
     SupportBurden.name: SupportBurden,
     TicketComprehension.name: TicketComprehension,
 }
+
+VERDICTS_OF: tuple[str, ...] = (*SIGNALS, DataHealth.name)
+"""What verdicts and alerts name as their signal."""
 
 
 def monitors(settings: DriftSettings) -> int:

@@ -60,8 +60,9 @@ def _not_among(known: Sequence[str], named: Sequence[str], what: str, place: Pat
             )
 
 
-def _signals() -> list[str]:
-    from detectors.catalogue import SIGNALS  # here, since it takes a second that most commands need not wait
-    from detectors.health.data_health import DataHealth
+def _signals() -> Sequence[str]:
+    from detectors.catalogue import (
+        VERDICTS_OF,
+    )  # here, since it takes a second that most commands need not wait
 
-    return [*SIGNALS, DataHealth.name]
+    return VERDICTS_OF

@@ -17,6 +17,7 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 from aiohttp import web
 
+from detectors.catalogue import VERDICTS_OF
 from detectors.signals.contract import VerdictState
 from schemas.errors import StateRefused
 from schemas.settings import AlertKind
@@ -124,7 +125,7 @@ class _Api:
             kind=parameters.choice("kind", KINDS),
             account=parameters.text("account"),
             variant=parameters.text("variant"),
-            signal=parameters.text("signal"),
+            signal=parameters.choice("signal", VERDICTS_OF),
             segment=parameters.text("segment"),
             since=parameters.time("since"),
         )
@@ -147,7 +148,7 @@ class _Api:
 
     async def drift(self, request: web.Request) -> web.Response:
         parameters = Parameters(request, ("signal", "segment", "state"))
-        signal, segment = parameters.text("signal"), parameters.text("segment")
+        signal, segment = parameters.choice("signal", VERDICTS_OF), parameters.text("segment")
         state = parameters.choice("state", STATES)
         found = [
             verdict

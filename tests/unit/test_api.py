@@ -94,7 +94,8 @@ async def test_a_bad_parameter_is_named_with_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "query", ["kind=nope", "since=yesterday", "since=2026-10-01T00:00:00", "since=1", "cursor=%00"]
+    "query",
+    ["kind=nope", "signal=plg.nope", "since=yesterday", "since=2026-10-01T00:00:00", "since=1", "cursor=%00"],
 )
 async def test_bad_parameters_of_alerts(url: str, query: str) -> None:
     document = problem(await get(url, f"/v1/alerts?{query}"), 400, "bad_parameter")
@@ -164,6 +165,8 @@ async def test_drift_by_state_and_segment(world: World, url: str) -> None:
     assert {"at", "n", "total", "statistic"} == set(content["history"][0])
     assert (await get(url, "/v1/drift?state=resolved")).json["verdicts"] == []
     problem(await get(url, "/v1/drift?state=bad"), 400, "bad_parameter")
+    misspelt = problem(await get(url, "/v1/drift?signal=plg.conversion_gab"), 400, "bad_parameter")
+    assert "plg.conversion_gap" in misspelt["detail"]
 
 
 async def test_the_ledger_adds_up(world: World, url: str) -> None:
