@@ -155,7 +155,7 @@ def _check_mapping(text: str, name: str) -> str:
     from schemas.mapping import load_mapping
 
     mapping = load_mapping(text, name)
-    events = sum(len(file.events) for file in mapping.files)
+    events = max(len(file.events) for file in mapping.files)
     return f"{_count(len(mapping.files), 'file')}, {_count(events, 'event')} made of each row at most"
 
 

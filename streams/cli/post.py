@@ -99,7 +99,7 @@ def command(file: Path, url: URL, token: str | None, batch: int, patience: float
     if as_json:
         click.echo(msgspec.json.encode(summary).decode())
     else:
-        _report(Console(), summary)
+        _report(Console(soft_wrap=True), summary)
     if failure is not None:
         raise PostFailed(_printable(failure.what), remedy=failure.remedy)
     if summary.rejected:
@@ -174,7 +174,9 @@ class _Rejects:
             self._summary.reasons[problem.code] = self._summary.reasons.get(problem.code, 0) + 1
             if not self._quiet and self._summary.rejected <= SHOWN:
                 place = f"{self._source}:{one.line}"
-                self._console.print(escape(f"{place}: {_printable(str(problem))}"), highlight=False)
+                self._console.print(
+                    escape(f"{place}: {_printable(str(problem))}"), highlight=False, soft_wrap=True
+                )
         self._file.flush()
 
     def close(self) -> None:

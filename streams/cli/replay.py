@@ -124,7 +124,7 @@ def print_report(console: Console, report: ReplayReport, output: Path | None) ->
         console.print(_alerts_table(report))
     _print_drift(console, report.drift)
     if output is not None:
-        console.print(f"  alerts written to {output}", highlight=False)
+        console.print(f"  alerts written to {output}", highlight=False, soft_wrap=True)
     if report.rejects is not None:
         console.print(
             f"  {ledger.dead_lettered:,} events could not be used: plumbline dlq list --file {report.rejects}",

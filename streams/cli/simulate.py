@@ -135,7 +135,7 @@ def _check(order: Order, output: Path, beside: Path) -> None:
 
 
 def _show(truth: Truth, output: Path, beside: Path) -> None:
-    console = Console()
+    console = Console(soft_wrap=True)
     counts = truth.accounts
     console.print(f"  {truth.scenario}: {truth.about}", highlight=False)
     console.print(
@@ -163,8 +163,8 @@ def _show(truth: Truth, output: Path, beside: Path) -> None:
         console.print(f"  happens: {happening.kind} from {happening.starts}", highlight=False)
     said = _expected(truth)
     if said:
-        console.print(f"  expected: {said}", highlight=False, soft_wrap=True)
-    console.print(f"  {output} and {beside}", highlight=False, soft_wrap=True)
+        console.print(f"  expected: {said}", highlight=False)
+    console.print(f"  {output} and {beside}", highlight=False)
 
 
 def _expected(truth: Truth) -> str:

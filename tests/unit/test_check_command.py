@@ -30,6 +30,11 @@ def test_sample_files_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2 files" in result.output
 
 
+def test_a_mapping_says_how_many_events_a_row_makes_at_most() -> None:
+    result = check(ROOT / "examples" / "import" / "hubspot" / "mapping.yaml")
+    assert "2 files, 3 events made of each row at most" in result.output
+
+
 def test_problems_are_shown_as_compilers_do(tmp_path: Path) -> None:
     path = tmp_path / "icp.yaml"
     text = (ACME / "icp.yaml").read_text(encoding="utf-8")

@@ -59,12 +59,13 @@ async def test_rejected_lines_are_named_and_written_with_their_remedy(tmp_path: 
     bad = {3: dump(event(3, time="2026-10-20")), 7: b"nonsense", 8: b"", 9: b'{"id":"\xff"}'}
     file = history(tmp_path / "events.jsonl", 10, bad)
     async with serve(tmp_path / "log") as service:
-        code, out, err = await plumbline_post(str(file), "--url", service.url, "--batch", "2")
+        code, out, err = await plumbline_post(str(file), "--url", service.url, "--batch", "2", COLUMNS="40")
         assert code == 2
         assert len(service.kept()) == 6
-    assert f"{file}:3: $.time: a time must be RFC 3339" in err
-    assert "write it like 2026-11-01T09:30:00Z" in err
-    assert f"{file}:7: " in err
+    lines = err.splitlines()  # one for each, however narrow the terminal
+    assert [line.partition(": ")[0] for line in lines] == [f"{file}:{number}" for number in (3, 7, 9)]
+    assert lines[0].startswith(f"{file}:3: $.time: a time must be RFC 3339")
+    assert "write it like 2026-11-01T09:30:00Z" in lines[0]
     assert "acct-1" not in out + err
     assert "3 rejected: 1 bad_time, 2 not_json" in out
     rejects = list(read_rejects(tmp_path / "events.rejects.jsonl"))
