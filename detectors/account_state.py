@@ -20,7 +20,7 @@ from detectors.triggers import Cell
 from schemas.errors import StateRefused
 from schemas.events import MAX_ATTRIBUTES
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 MAX_SEEN = 512
 NEVER = -1.0
 _DIGEST = 8

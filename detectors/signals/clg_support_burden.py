@@ -2,14 +2,16 @@
 
 What counts:
 1. One observation for each burst of tickets of a customer: is it elite (elite.py) or not, given the elite's share of the
-   seats on the day on which the first ticket was written. A ticket counts once; later events of its ``ticket_id`` change
-   nothing. What is judged is the rate ratio between a seat of the elite and any other; it may fall.
+   seats of customers of its size (clg_support_burden_seats.py) on the day on which the first ticket was written. A ticket counts
+   once; later events of its ``ticket_id`` change nothing. What is judged is the rate ratio between a seat of the elite and any
+   other; it may fall.
 2. Customers count from a census on: at the beginning of each month (30 days, the same for all) each tells its standing and
    its seats, from 90 days after it was acquired: newcomers ask much and use little, and would look like a change when
    sales grow. Tickets of newer customers (``new_customer``) and of who is none (``no_customer``) don't count.
 3. Who leaves counts no more from that moment on, neither its tickets nor its seats.
 4. An account without ``seats`` in its profile has one. ``support_exposure: usage`` weighs customers by their use instead.
-5. Left edge: tickets of the first four weeks of recording, and from before the first census with an elite (``no_elite``).
+5. Left edge: tickets of the first four weeks of recording, and from before the first census with an elite (``no_elite``; so are
+   those of customers of whose size no elite is, or nobody else).
 6. An outage: what a day has beyond three times the usual is counted out (clg_support_burden_seats.py).
 
 Late tickets count while their burst is not told, others not at all. A late ``churned`` or ``converted`` counts from when it
@@ -33,6 +35,7 @@ from detectors.signals.clg_support_burden_seats import (
     count,
     day_of,
     leave,
+    size_of,
     takes_another,
 )
 from detectors.signals.clg_support_burden_words import drifting, mix, resolved
@@ -52,7 +55,7 @@ from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
 TICKET = "ticket"
-"""Of a customer; the value is its standing."""
+"""Of a customer; the value is its standing, the exposure its seats."""
 CUSTOMER = "customer"
 """In a census: the value is its standing, the exposure its seats."""
 LEFT = "customer_left"
@@ -67,12 +70,13 @@ _DIGITS = 3
 
 
 class First(Struct, array_like=True):
-    """The first ticket of the open burst: when it was written (Unix seconds) and how its account stood then."""
+    """The first ticket of the open burst: when it was written (Unix seconds), how its account stood then, and what it weighed."""
 
     at: float = 0.0
     standing: int = UNKNOWN
     reason: str = "no_customer"
     """why it does not count, or nothing"""
+    weight: float = 1.0
 
 
 class Memory(Struct, array_like=True):
@@ -110,7 +114,7 @@ class SupportBurden(SegmentedSignal):
     }
     left_out: ClassVar[frozenset[str]] = frozenset(_COUNTED_OUT)
     recorded_by: ClassVar[Mapping[str, str]] = {TICKET: SEEN}
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
     monitor_state: ClassVar[type[Struct]] = SupportState
     shared: ClassVar[type[Struct] | None] = Community
 
@@ -158,7 +162,7 @@ class SupportBurden(SegmentedSignal):
             value=value,
             account=f"account-{number}",
             segments={"asked": str(number % 4)} if measure == CUSTOMER else {},
-            exposure=5.0 if measure == CUSTOMER else 1.0,
+            exposure=5.0,
         )
 
     # The account half.
@@ -196,7 +200,7 @@ class SupportBurden(SegmentedSignal):
             return
         if place == "opened" or at < memory.first.at:
             reason = "" if memory.weight >= 0 else "new_customer" if memory.acquired >= 0 else "no_customer"
-            memory.first = First(at, memory.standing, reason)
+            memory.first = First(at, memory.standing, reason, max(memory.weight, 0.0))
         output.set_timer(_TELL, due(memory.burst, self._bursts))
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None:
@@ -232,7 +236,8 @@ class SupportBurden(SegmentedSignal):
         close(memory.burst)
         memory.asked += 1
         value = 1.0 if first.reason else float(first.standing)
-        output.observe(first.reason or TICKET, at=at, began=first.at, value=value, segments={})
+        reason = first.reason or TICKET
+        output.observe(reason, at=at, began=first.at, value=value, segments={}, exposure=first.weight)
 
     # The drift half.
 
@@ -246,16 +251,13 @@ class SupportBurden(SegmentedSignal):
             leave(community, standing, observation.exposure)
             return ()
         written = day_of(community, observation.began)
-        if written.share is None:
+        share = written.shares.get(size_of(observation.exposure))
+        if share is None:
             return "no_elite"
         if not takes_another(community, written):
             return "outage"
         elite = float(standing >= written.bar)
-        return (
-            msgspec.structs.replace(
-                observation, value=elite, stratum=stratum_of(written.share), exposure=written.share
-            ),
-        )
+        return (msgspec.structs.replace(observation, value=elite, stratum=stratum_of(share), exposure=share),)
 
     def words_drifting(self, case: Case) -> Words:
         return drifting(case)

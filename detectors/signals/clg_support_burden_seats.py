@@ -1,8 +1,10 @@
-"""What the drift half of clg.support_burden knows of all customers: the elite's share of the seats, day by day.
+"""What the drift half of clg.support_burden knows of all customers: the elite's share of the seats, by size, day by day.
 
 Rules:
 1. Each month begins with a census: every customer tells its standing (elite.py) and its seats. A day later, when all have,
    the bar is fixed for the month and the seats on both sides of it are summed. Who leaves in between is taken out at once.
+   Summed is by size (``size_of``), and a ticket is judged among customers of its size: a seat of a large one asks less, so one
+   large customer who joins the elite would move the share of all seats much and that of the tickets little.
 2. A ticket is judged by the bar and the share of the day on which it was written, however much later it is told: they are
    known before it. KEPT_DAYS are kept; a ticket is told eight days after it was written at the latest.
 3. An outage is one event, not many: of a day count as many tickets as MOST_OF_USUAL usual days have, and SPARE.
@@ -23,6 +25,7 @@ KEPT_DAYS = 40
 USUAL_DAYS = 28
 MOST_OF_USUAL = 3.0
 SPARE = 10
+LARGEST = 10
 MOST_SPREADS = 60
 MOST_ASKED = 50
 """Tickets of one customer in 90 days; more are as many."""
@@ -39,35 +42,40 @@ class Spread(Struct, array_like=True, frozen=True):
 
 
 class Census(Struct, array_like=True):
-    """``seats`` by standing, ``asked``: customers by their number of tickets."""
+    """``seats`` by size and standing, ``asked``: customers by their number of tickets."""
 
     counts: Counts = field(default_factory=Counts)
-    seats: dict[int, float] = {}
+    seats: dict[int, dict[int, float]] = {}
     asked: dict[int, int] = {}
 
 
 class Day(Struct, array_like=True):
-    """``number``: days since 1970. ``tickets`` that counted; the ``bar`` and the elite's ``share`` as they were then, None
-    where there is no elite, or nobody else."""
+    """``number``: days since 1970. ``tickets`` that counted; the ``bar`` and the elite's ``shares`` by size as they were then;
+    of a size without an elite, or without anybody else, there is none."""
 
     number: int
     bar: int
-    share: float | None
+    shares: dict[int, float] = {}
     tickets: int = 0
 
 
 class Community(Struct, array_like=True):
-    """``month``: that of the newest census; ``census`` while it is taken. ``elite`` and ``whole``: seats. ``alone``: whether the
-    board is the elite alone (elite.py)."""
+    """``month``: that of the newest census; ``census`` while it is taken. ``elite`` and ``whole``: seats by size. ``alone``:
+    whether the board is the elite alone (elite.py)."""
 
     month: int = -1
     census: Census | None = None
     bar: int = BOARD
-    elite: float = 0.0
-    whole: float = 0.0
+    elite: dict[int, float] = {}
+    whole: dict[int, float] = {}
     days: list[Day] = []
     spreads: list[Spread] = []
     alone: bool = False
+
+
+def size_of(seats: float) -> int:
+    """1 below four seats, and one more with each time that they are four times as many, LARGEST at most. In usage, too."""
+    return min(max((int(seats).bit_length() + 1) // 2, 1), LARGEST)
 
 
 def count(community: Community, standing: int, seats: float, asked: int, at: float) -> None:
@@ -79,20 +87,21 @@ def count(community: Community, standing: int, seats: float, asked: int, at: flo
     if census is None:
         return
     census.counts.add(standing)
-    census.seats[standing] = census.seats.get(standing, 0.0) + seats
+    of_size = census.seats.setdefault(size_of(seats), {})
+    of_size[standing] = of_size.get(standing, 0.0) + seats
     asked = min(max(asked, 0), MOST_ASKED)
     census.asked[asked] = census.asked.get(asked, 0) + 1
 
 
 def leave(community: Community, standing: int, seats: float) -> None:
     """A customer who was counted is one no more."""
-    census = community.census
+    census, size = community.census, size_of(seats)
     if census is not None:
         census.counts.add(standing, -1)
-        census.seats[standing] = max(census.seats.get(standing, 0.0) - seats, 0.0)
-    community.whole = max(community.whole - seats, 0.0)
+        _take_out(census.seats.get(size, {}), standing, seats)
+    _take_out(community.whole, size, seats)
     if standing >= community.bar:
-        community.elite = max(community.elite - seats, 0.0)
+        _take_out(community.elite, size, seats)
 
 
 def begin_day(community: Community, at: float, *, learning: bool) -> None:
@@ -106,16 +115,18 @@ def begin_day(community: Community, at: float, *, learning: bool) -> None:
         if learning:
             community.alone = census.counts.board_speaks
         community.bar, community.census = census.counts.bar(alone=community.alone), None
-        community.whole = math.fsum(census.seats.values())
-        community.elite = math.fsum(
-            seats for standing, seats in census.seats.items() if standing >= community.bar
-        )
+        community.whole = {size: math.fsum(of_size.values()) for size, of_size in census.seats.items()}
+        community.elite = {
+            size: math.fsum(seats for standing, seats in of_size.items() if standing >= community.bar)
+            for size, of_size in census.seats.items()
+        }
         spread = spread_of(census.asked, community.month * MONTH)
         if spread is not None:
             community.spreads.append(spread)
             del community.spreads[:-MOST_SPREADS]
     elite, whole = community.elite, community.whole
-    days.append(Day(number, community.bar, elite / whole if 0 < elite < whole else None))
+    shares = {size: elite[size] / whole[size] for size in elite if 0 < elite[size] < whole[size]}
+    days.append(Day(number, community.bar, shares))
     del days[:-KEPT_DAYS]
 
 
@@ -136,6 +147,12 @@ def takes_another(community: Community, day: Day) -> bool:
             return False
     day.tickets += 1
     return True
+
+
+def _take_out(of: dict[int, float], key: int, seats: float) -> None:
+    """No sum goes below 0, and none begins with who leaves."""
+    if key in of:
+        of[key] = max(of[key] - seats, 0.0)
 
 
 def spread_of(asked: Mapping[int, int], at: float) -> Spread | None:

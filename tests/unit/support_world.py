@@ -53,7 +53,8 @@ def community(
         for day in range(int(min(days, gone))):
             expected = seats(day, elite) * usual * (elite_asks if elite else 1.0) * rate(day, elite)
             if random.random() < expected:
-                told.append(made(TICKET, day + 1 + random.random(), standing, name, began=day + 0.5))
+                at = day + 1 + random.random()
+                told.append(made(TICKET, at, standing, name, began=day + 0.5, exposure=seats(day, elite)))
     return sorted([*told, *more(random)], key=lambda each: each.at)
 
 

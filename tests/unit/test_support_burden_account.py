@@ -93,6 +93,7 @@ def test_a_burst_of_tickets_is_one_with_the_standing_of_its_first() -> None:
         (begun + 70 * HOUR, begun + 70 * HOUR + DAY),
     ]
     assert {each.value for each in told(made, TICKET)} == {told(made, CUSTOMER)[0].value}
+    assert {each.exposure for each in told(made, TICKET)} == {30.0}
     assert len(told(made, SEEN)) == 1
 
 

@@ -6,8 +6,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.signals.clg_support_burden import TICKET
-from detectors.signals.clg_support_burden_seats import MOST_ASKED, Community, count, leave, spread_of
+from detectors.signals.clg_support_burden import CUSTOMER, TICKET
+from detectors.signals.clg_support_burden_seats import (
+    LARGEST,
+    MOST_ASKED,
+    Community,
+    count,
+    leave,
+    size_of,
+    spread_of,
+)
 from detectors.signals.elite import BOARD, HIGHEST, MONTH
 from schemas.alerts import DriftAlert
 from schemas.errors import EventRefused
@@ -59,13 +67,33 @@ def test_elites_who_leave_are_silent(seed: int) -> None:
 
 def fewer_seats(day: float, elite: bool) -> float:
     """From a census on, as an export of contracts would tell it."""
-    return 3.0 if elite and T0 + day * DAY >= FIRST + 9 * MONTH else 10.0
+    return 4.0 if elite and T0 + day * DAY >= FIRST + 9 * MONTH else 10.0
 
 
 def test_an_elite_with_fewer_seats_is_mix() -> None:
     state, alerts = judge(SIGNAL, community(seed=1, elite_asks=1.0, seats=fewer_seats))
     assert said(alerts) == [("all", "mix")]
     assert SIGNAL.verdicts(state)[0].finding == "mix"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_large_customer_who_joins_the_elite_is_silent(seed: int) -> None:
+    """It has a sixth of all seats, and asks as often as a small one."""
+
+    def large(random: np.random.Generator) -> list[Observation]:
+        def standing(day: float) -> float:
+            return 100.0 + BOARD if day >= BEGAN else 60.0
+
+        census = [(FIRST - T0 + month * MONTH) / DAY for month in range(1, 16)]
+        asked = [float(day) for day in range(500) if random.random() < 0.05]
+        return [
+            *(made(CUSTOMER, day, standing(day), "large", exposure=600.0) for day in census),
+            *(made(TICKET, day + 1, standing(day - 30), "large", began=day, exposure=600.0) for day in asked),
+        ]
+
+    state, alerts = judge(SIGNAL, community(seed=seed, more=large))
+    assert alerts == []
+    assert SIGNAL.verdicts(state)[0].state == "watching"
 
 
 def test_twice_as_many_tickets_of_all_are_silent() -> None:
@@ -78,7 +106,12 @@ def test_an_outage_that_hits_the_others_is_one_event(seed: int) -> None:
     def outage(random: np.random.Generator) -> list[Observation]:
         return [
             made(
-                TICKET, BEGAN + 2 + random.random(), 45.0, f"account-{number}", began=BEGAN + random.random()
+                TICKET,
+                BEGAN + 2 + random.random(),
+                45.0,
+                f"account-{number}",
+                began=BEGAN + random.random(),
+                exposure=10.0,
             )
             for number in range(ELITE, CUSTOMERS)
         ]
@@ -123,11 +156,26 @@ def test_who_leaves_takes_its_seats_along() -> None:
         count(known, 10 + number, 5.0, 0, MONTH)
     leave(known, 49, 5.0)
     assert known.census is not None
-    assert known.census.seats[49] == 0.0
-    known.bar, known.elite, known.whole = 45, 20.0, 100.0
+    assert known.census.seats[2][49] == 0.0
+    known.bar, known.elite, known.whole = 45, {2: 20.0}, {2: 100.0}
     leave(known, 46, 15.0)
     leave(known, BOARD, 15.0)
-    assert (known.elite, known.whole) == (0.0, 70.0)
+    leave(known, BOARD, 300.0)
+    assert (known.elite, known.whole) == ({2: 0.0}, {2: 70.0})
+
+
+def test_sizes() -> None:
+    assert [size_of(seats) for seats in (0.0, 1.0, 3.9, 4.0, 15.0, 16.0, 63.0, 64.0)] == [
+        1,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+        4,
+    ]
+    assert size_of(1e12) == LARGEST
 
 
 def test_spread() -> None:
