@@ -8,14 +8,15 @@ from detectors.catalogue import monitors
 from detectors.drift import DriftStage, all_verdicts
 from detectors.health.data_health import DataHealth
 from detectors.health.share import WATCHES
-from detectors.signals.contract import Signal, Verdict
+from detectors.signals.contract import Signal, Verdict, VerdictState
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
-from streams.serving.views import DecidedView, PointView, VerdictView, WeighedView
+from streams.serving.views import DecidedView, MovedView, PointView, VerdictView, WeighedView
 
 A_SOURCE_A_YEAR = 1 / WATCHES
 """False alarms: data.health has a budget of its own, one a year for all sources."""
+MOVED: tuple[VerdictState, ...] = ("drifting", "acknowledged")
 
 
 def verdict_views(
@@ -27,12 +28,25 @@ def verdict_views(
     stored = snapshot.drift_states([stage.beside_key, *(signal.name for signal in signals)])
     states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
     titles = {signal.name: signal.title for signal in signals}
-    return [
+    views = [
         _view(titles[verdict.signal], verdict, share)
         if verdict.signal in titles
         else _view(DataHealth.title, verdict, A_SOURCE_A_YEAR)
         for verdict in all_verdicts(stage, signals, states)
     ]
+    tell_what_moved_too(views)
+    return views
+
+
+def tell_what_moved_too(views: Sequence[VerdictView]) -> None:
+    """Writes into each drift what other signals drift at the same time."""
+    moved = [view for view in views if view.signal != DataHealth.name and view.state in MOVED]
+    for view in moved:
+        view.moved_too = [
+            MovedView(signal=other.signal, segment=other.segment, state=other.state, since=other.since)
+            for other in moved
+            if other.signal != view.signal
+        ]
 
 
 def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> VerdictView:

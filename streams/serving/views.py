@@ -230,6 +230,15 @@ class DecidedView(Struct, kw_only=True):
     since: datetime | None
 
 
+class MovedView(Struct, kw_only=True):
+    """A segment of another signal that drifts at the same time: they may have one cause, though each is judged by itself."""
+
+    signal: str
+    segment: str
+    state: VerdictState
+    since: datetime | None
+
+
 class VerdictView(Struct, kw_only=True):
     """What is known of one signal in one segment (detectors/signals/contract.py). ``unit`` is that of ``before`` and ``now``;
     ``false_alarms_per_year``: how often the threshold is passed by mistake here, its share of the installation's budget."""
@@ -255,6 +264,8 @@ class VerdictView(Struct, kw_only=True):
     suspended: str = ""
     evidence: list[WeighedView] = []
     decisions: list[DecidedView] = []
+    moved_too: list[MovedView] = []
+    """of a drift: what else drifts"""
 
 
 class LedgerView(Struct, kw_only=True):

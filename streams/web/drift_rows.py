@@ -10,7 +10,7 @@ from msgspec import Struct
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import Quantity, VerdictState
 from schemas.alerts import Interval
-from streams.serving.views import DecidedView, VerdictView
+from streams.serving.views import DecidedView, MovedView, VerdictView
 from streams.web.charts import Sparkline, sparkline, strength
 from streams.web.counted_out import CountedOut, counted_out_words
 from streams.web.wording import (
@@ -65,6 +65,8 @@ class DriftRow(Struct, kw_only=True):
     suspended: str
     decisions: list[DecisionRow]
     """the newest first"""
+    moved_too: list[str]
+    """what else drifts, in words"""
     charted: bool
     chart: Sparkline | None
 
@@ -121,6 +123,7 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         counted_out=counted_out_words(verdict.counted_out),
         suspended=verdict.suspended,
         decisions=[decision_row(each) for each in verdict.decisions],
+        moved_too=[moved_words(each) for each in verdict.moved_too],
         charted=verdict.signal != DATA_HEALTH,
         chart=sparkline(verdict),
     )
@@ -146,6 +149,11 @@ def decision_row(decision: DecidedView) -> DecisionRow:
         by=decision.by,
         reason=decision.reason,
     )
+
+
+def moved_words(moved: MovedView) -> str:
+    since = "" if moved.since is None else f", since {day(moved.since)}"
+    return f"{moved.signal}, {segment_words(moved.signal, moved.segment)}{since}"
 
 
 def whole_days(days: float) -> str:
