@@ -60,7 +60,7 @@ class RoadmapOnboarding(SegmentedSignal):
         SEEN: SHARE,
     }
     recorded_by: ClassVar[Mapping[str, str]] = {ONBOARDING: SEEN}
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     monitor_state: ClassVar[type[Struct]] = TwoTrendsState
 
     def __init__(self, promise: Promise, *, max_segments: int = 12, horizon_s: float = 60 * DAY) -> None:

@@ -68,7 +68,7 @@ class AdoptionBreadth(SegmentedSignal):
         DEPTH: Values(2 / rarefaction.DRAWS, 1),
     }
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     monitor_state: ClassVar[type[Struct]] = TwoTrendsState
 
     def monitor(self, stored: Any) -> TwoTrendsMonitor:

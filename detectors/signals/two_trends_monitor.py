@@ -23,6 +23,7 @@ from detectors.sequential.conjunction import Conjunction, Of
 from detectors.sequential.table_mixture import TableState
 from detectors.signals.contract import Point
 from detectors.signals.monitor import NOTHING, Change, Promise
+from detectors.signals.two_trends_dating import count_rank
 from detectors.signals.two_trends_state import (
     KEPT_PARTS,
     Detection,
@@ -31,6 +32,7 @@ from detectors.signals.two_trends_state import (
     Watch,
     added,
     category_of,
+    dated_start,
     detector_of,
     drop_before,
     freeze,
@@ -39,6 +41,7 @@ from detectors.signals.two_trends_state import (
     new_week,
     newest_week,
     place_of,
+    rank_of,
     sums_since,
     sure_of,
     unsteady,
@@ -121,6 +124,8 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
         category = self._category(watch, which, observation)
         if category is None:
             return NOTHING
+        signed = self._trends[which].sign * value
+        count_rank(watch.ranks[which], began, rank_of(watch.baselines[which], observation.stratum, signed))
         detector = self._for(watch)
         detector.update(watch.detection, Of(which, category), began)
         statistic = week.statistic = detector.statistic(watch.detection)
@@ -144,15 +149,20 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
         """(baseline, since the drift began or ended or over the last weeks) of measure number ``which``: means."""
         state = self.stored
         before = level(state.watch.baselines[which].sums) if state.watch is not None else None
-        newest = newest_week(state.weeks, which)
-        if newest is None:
-            return before, None
-        since = newest - (RECENT_WEEKS - 1) * WEEK
+        since = (newest_week(state.weeks, which) or 0.0) - (RECENT_WEEKS - 1) * WEEK
         if state.drift is not None:
-            since = week_start(state.drift.starts[which] + WEEK / 2)
+            since = state.drift.starts[which].since
         elif state.recovery is not None:
-            since = week_start(state.recovery.since + WEEK / 2)
-        return before, level(sums_since(state.weeks, which, min(since, newest)))
+            since = state.recovery.since
+        return before, self._level_since(which, since)
+
+    def _level_since(self, which: int, since: float) -> Interval | None:
+        """The mean of the whole weeks since then, to the nearest Monday; of the newest one at least."""
+        weeks = self.stored.weeks
+        newest = newest_week(weeks, which)
+        if newest is None:
+            return None
+        return level(sums_since(weeks, which, min(week_start(since + WEEK / 2), newest)))
 
     @property
     def finding(self) -> str:
@@ -230,7 +240,7 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             return NOTHING
         nothing_yet = Detection(TableState([]), TableState([]))
         sure = (sure_of(first, 0, stretch), sure_of(second, 1, stretch))
-        state.watch = Watch((first, second), nothing_yet, self._promise.threshold(1.0), sure)
+        state.watch = Watch((first, second), nothing_yet, self._promise.threshold(1.0), sure, ([], []))
         state.watch.detection = self._new_detection(state.watch)
         state.learned = [{}, {}]
         return (Change("frozen"),)
@@ -254,9 +264,7 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
         self._detector = None
 
     def _begin(self, watch: Watch) -> Sequence[Change]:
-        parts = self._for(watch).parts
-        changes = [parts[0].change(watch.detection.first), parts[1].change(watch.detection.second)]
-        first, second = (self.newest if change is None else change.since for change in changes)
+        first, second = (dated_start(watch, which, self.newest) for which in (0, 1))
         return self._begin_drift(Drift((first, second)))
 
     def _await_end(self, watch: Watch, drift: Drift, at: float) -> Sequence[Change]:
@@ -265,13 +273,15 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             newest = newest_week(state.weeks, which)
             if newest is None:
                 continue
-            recent = max(newest - RECENT_WEEKS * WEEK, drift.starts[which])
+            recent = max(newest - RECENT_WEEKS * WEEK, drift.starts[which].since)
             before = level(watch.baselines[which].sums)
             now = level(sums_since(state.weeks, which, week_start(recent) + WEEK))
             if before is None or now is None or now.n < min(FEWEST_TO_END, trend.least):
                 continue
             drifted = level(
-                sums_since(state.weeks, which, week_start(drift.starts[which]), week_start(recent) + WEEK)
+                sums_since(
+                    state.weeks, which, week_start(drift.starts[which].since), week_start(recent) + WEEK
+                )
             )
             back = now.low <= before.estimate if trend.way == "rise" else now.high >= before.estimate
             # A few weeks alone may reach the baseline by having said little.
@@ -279,6 +289,7 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
                 now.estimate - drifted.estimate
             )
             if back and nearer:
+                watch.ranks = ([], [])
                 return self._end_drift(watch, Recovery(at, week_start(recent) + WEEK))
         return NOTHING
 
@@ -289,10 +300,8 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
             if state.alone[which]:
                 state.alone[which] = statistic >= QUIET_AGAIN * watch.threshold
             elif statistic >= watch.threshold:
-                change = conjunction.parts[which].change(part)
-                since = change.since if change is not None else state.newest
-                before = level(watch.baselines[which].sums)
-                now = level(sums_since(state.weeks, which, week_start(since)))
+                since = dated_start(watch, which, state.newest).since
+                before, now = level(watch.baselines[which].sums), self._level_since(which, since)
                 if before is not None and now is not None:
                     state.alone[which] = True
                     facts = Alone(self._trends[which].measure, before, now, since)

@@ -19,10 +19,12 @@ from detectors.sequential.trend_mixture import (
     trend_tables,
     trend_weights,
 )
+from detectors.signals.dating import Dated
+from detectors.signals.two_trends_dating import Ranks, date_trend
 from detectors.signals.verdict_life_state import Recovery, StretchLifeState
 from detectors.signals.weeks import Week
 from schemas.alerts import Interval
-from schemas.duration import DAY, WEEK
+from schemas.duration import DAY
 
 MOST_LEARNED = 400
 """Values of one measure and stratum that a baseline is made of: more are thinned out evenly in time."""
@@ -79,27 +81,33 @@ class Detection(Both, array_like=True):
 
 class Watch(Struct, array_like=True):
     """What watching needs: both frozen baselines, the detectors' states and the threshold in days. ``sure``: how many values each
-    baseline is worth to what comes from the strata as in the last weeks."""
+    baseline is worth to what comes from the strata as in the last weeks. ``ranks`` of each measure, since the baseline
+    or the last drift."""
 
     baselines: tuple[Baseline, Baseline]
     detection: Detection
     threshold: float
     sure: tuple[int, int]
+    ranks: tuple[list[Ranks], list[Ranks]]
 
 
 class Drift(Struct, array_like=True):
-    """When each of the two likely began to move, Unix seconds; the drift is since the later one."""
+    """When each of the two began to move; the drift is since the later one."""
 
-    starts: tuple[float, float]
+    starts: tuple[Dated, Dated]
 
     @property
     def since(self) -> float:
-        return max(self.starts)
+        return max(each.since for each in self.starts)
 
     @property
     def margin_days(self) -> float:
-        """Half a week at least: that is how finely the weeks date."""
-        return ((max(self.starts) - min(self.starts)) / 2 + WEEK / 2) / DAY
+        """Of the time from which on both move."""
+        earliest, latest = (
+            max(each.earliest for each in self.starts),
+            max(each.latest for each in self.starts),
+        )
+        return Dated(self.since, earliest, latest, 0, 0).margin_days
 
 
 class TwoTrendsState(StretchLifeState[TrendWeek, Watch, Drift, Recovery], kw_only=True):
@@ -203,6 +211,22 @@ def category_of(baseline: Baseline, stratum: str, value: float) -> int | None:
             return first + bisect_left(edges, value)
         first += len(edges) + 1
     return None
+
+
+def rank_of(baseline: Baseline, stratum: str, value: float) -> float:
+    """Of ``value`` (times the sign) among those of its stratum, which is known: in standard deviations from their mean."""
+    counts = baseline.counts[stratum]
+    middles, whole = middles_of(counts), sum(counts)
+    mean = sum(count * middle for count, middle in zip(counts, middles, strict=True)) / whole
+    variance = (
+        sum(count * (middle - mean) ** 2 for count, middle in zip(counts, middles, strict=True)) / whole
+    )
+    return (middles[bisect_left(baseline.edges[stratum], value)] - mean) / math.sqrt(variance)
+
+
+def dated_start(watch: Watch, which: int, otherwise: float) -> Dated:
+    """When measure number ``which`` began to move."""
+    return date_trend(watch.ranks[which], watch.sure[which], watch.baselines[which].dispersion, otherwise)
 
 
 def place_of(baseline: Baseline, category: int) -> float:
