@@ -82,7 +82,7 @@ class ChurnCohorts(SegmentedSignal):
     measures: ClassVar[Mapping[str, Values]] = {CUSTOMER_MONTH: SHARE, CHURN_SEEN: SHARE}
     recorded_by: ClassVar[Mapping[str, str]] = {CUSTOMER_MONTH: CHURN_SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
     monitor_state: ClassVar[type[Struct]] = ChurnState
     shared: ClassVar[type[Struct] | None] = MonthlyBar
 

@@ -84,16 +84,18 @@ def meet(baseline: ChurnBaseline, unseen: dict[int, Part]) -> None:
         baseline.worth[tenure] = part.events + PRIOR_EVENTS
 
 
-def bound(baseline: ChurnBaseline, late: Sequence[float]) -> float:
-    """Of observed over expected events, for customers with so many expected events in each tenure."""
+def worth_to(baseline: ChurnBaseline, late: Sequence[float]) -> float:
+    """The events that the hazards rest on, for customers with so many expected events in each tenure."""
     whole = sum(late)
-    counted = baseline.events
-    if whole:
-        variance = sum(
-            (expected / whole) ** 2 / worth
-            for expected, worth in zip(late, baseline.worth, strict=True)
-            if worth
-        )
-        counted = min(counted, 1 / variance)
-    counted /= baseline.dispersion
+    if not whole:
+        return baseline.events
+    variance = sum(
+        (expected / whole) ** 2 / worth for expected, worth in zip(late, baseline.worth, strict=True) if worth
+    )
+    return min(baseline.events, 1 / variance)
+
+
+def bound(baseline: ChurnBaseline, late: Sequence[float]) -> float:
+    """Of observed over expected events, for such customers."""
+    counted = worth_to(baseline, late) / baseline.dispersion
     return float(gammaincinv(counted + 1, BOUND_LEVEL)) / counted

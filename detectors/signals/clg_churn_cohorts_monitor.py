@@ -2,8 +2,8 @@
 
 Rules (those of every monitor: monitor.py):
 1. The baseline is a stretch of customer months of all who were acquired early and are not elite; it gives a hazard to each
-   tenure. Early are those of the eras before the suspects where the ICP file dates the community, else those acquired
-   before the baseline's end.
+   tenure. Early are those of the eras before the suspects where the ICP file dates the community, else, or once a person has
+   taken the baseline anew, those acquired before the baseline's end.
 2. Each later customer month is judged against the hazard of its tenure. What falls into a tenure that nobody acquired early
    has reached is not counted until somebody has.
 3. The detector looks among the weeks of acquisition (sequential/cohort_excess.py): who was acquired since then leaves more
@@ -23,9 +23,17 @@ from detectors.sequential.binomial_interval import interval
 from detectors.sequential.cohort_excess import Acquired, CohortExcess, ExcessWeek
 from detectors.sequential.contract import threshold
 from detectors.sequential.expected_events import Counted, ExpectedEvents, ExpectedState
-from detectors.signals.clg_churn_cohorts_baseline import FEWEST_EVENTS, LEAST_DAYS, bound, freeze, split
+from detectors.signals.clg_churn_cohorts_baseline import (
+    FEWEST_EVENTS,
+    LEAST_DAYS,
+    bound,
+    freeze,
+    split,
+    worth_to,
+)
 from detectors.signals.clg_churn_cohorts_dating import date_start
 from detectors.signals.clg_churn_cohorts_judging import Judged, judge
+from detectors.signals.clg_churn_cohorts_ratio import compared, compared_since, events_since
 from detectors.signals.clg_churn_cohorts_state import (
     TENURES,
     ChurnEpisode,
@@ -39,6 +47,7 @@ from detectors.signals.clg_churn_cohorts_state import (
     ratio,
     tenure_of,
 )
+from detectors.signals.dating import Dated
 from detectors.signals.monitor import NOTHING, Change, Promise
 from detectors.signals.rate_state import Unsteady
 from detectors.signals.verdict_life import StretchLife, lacking
@@ -87,7 +96,13 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
             self._look(state.watch)
         begin = (at - MONTH - observation.began) / DAY
         judged = judge(
-            state.watch, begin, begin + observation.exposure, observation.value, elite=elite, late=late
+            state.watch,
+            begin,
+            begin + observation.exposure,
+            observation.value,
+            elite=elite,
+            late=late,
+            passed=self._passed(state.watch, observation),
         )
         return self._count(state.watch, observation, week, judged)
 
@@ -121,16 +136,20 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
         if state.watch is None:
             return None
         if state.drift is not None:
-            return ratio(*self._since(state.watch, state.drift.dated.since))
+            return self._compared_since(state.watch, state.drift.dated)
         since = state.recovery.since if state.recovery is not None else self._recent
         weeks = [week for week in state.weeks if week.start >= week_start(since)]
-        return ratio(sum(week.late_observed for week in weeks), sum(week.late_expected for week in weeks))
+        observed, expected = (
+            sum(week.late_observed for week in weeks),
+            sum(week.late_expected for week in weeks),
+        )
+        return compared(observed, expected, worth_to(state.watch.baseline, state.watch.late))
 
     @property
     def earlier(self) -> Interval | None:
         """Of those acquired early, in the time since the drift, or the rise everywhere, began."""
         weeks = self._calendar
-        return ratio(
+        return self._compared(
             sum(week.earlier_observed for week in weeks), sum(week.earlier_expected for week in weeks)
         )
 
@@ -138,7 +157,9 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
     def elite(self) -> Interval | None:
         """Of the elite, in the same time."""
         weeks = self._calendar
-        return ratio(sum(week.elite_observed for week in weeks), sum(week.elite_expected for week in weeks))
+        return self._compared(
+            sum(week.elite_observed for week in weeks), sum(week.elite_expected for week in weeks)
+        )
 
     @property
     def _lacks(self) -> list[str]:
@@ -150,8 +171,11 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
         )
 
     def relearn(self, at: float) -> None:
+        """From customer months that began after it, whoever they are of: what a person takes for usual, later eras may have brought."""
         kept = self.stored.weeks
-        self._learn_anew(at, [ChurnWeek(week.start, week.n, week.ones, week.statistic) for week in kept])
+        anew = [ChurnWeek(week.start, week.n, week.ones, week.statistic) for week in kept]
+        self._learn_anew(at + MONTH, anew)
+        self.stored.retaken = True
 
     def absorb(self, other: Self) -> None:
         super().absorb(other)
@@ -165,10 +189,18 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
                 week.elite = added((week.elite, theirs.elite))
 
     def _is_late(self, observation: Observation) -> bool:
-        era, watch = observation.segments.get("era", ""), self.stored.watch
-        if era in (EARLIER, SUSPECT, LATER):
+        era, state = observation.segments.get("era", ""), self.stored
+        if era == EARLIER or (era in (SUSPECT, LATER) and not state.retaken):
             return era != EARLIER
-        return watch is not None and observation.began > watch.baseline.end
+        return state.watch is not None and observation.began > state.watch.baseline.end
+
+    def _passed(self, watch: ChurnWatch, observation: Observation) -> float:
+        """Days as a customer that all who were acquired early have passed. Where the ICP file dates the community, nobody else
+        says what is usual."""
+        dated = observation.segments.get("era", "") in (EARLIER, SUSPECT, LATER)
+        if dated and not self.stored.retaken:
+            return 0.0
+        return (observation.at - MONTH - watch.baseline.end) / DAY
 
     @property
     def _recent(self) -> float:
@@ -205,7 +237,12 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
         if parted is not None:
             return self._drop_older(stretch, parted.first, risen=parted.newer == "lower")
         baseline = freeze(stretch, state.learn_from, state.newest)
-        state.watch = ChurnWatch(baseline, 1.0, CohortExcess().new_state(), [0.0] * TENURES, {})
+        unseen = {
+            tenure: part
+            for tenure, part in added(week.others for week in stretch).items()
+            if baseline.hazards[tenure] is None
+        }
+        state.watch = ChurnWatch(baseline, 1.0, CohortExcess().new_state(), [0.0] * TENURES, unseen)
         self._renew_bound(state.watch)
         for each in state.weeks:
             each.others, each.elite = {}, {}
@@ -234,7 +271,7 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
             week.late_expected += expected
             for tenure, each in judged.expected:
                 watch.late[tenure] += each
-            may_start = observation.segments.get("era", "") != LATER
+            may_start = state.retaken or observation.segments.get("era", "") != LATER
             acquired = Acquired(observation.began, observed, expected, may_start)
             self._for(watch).update(watch.detection, acquired, observation.at)
             if state.drift is not None and observation.began >= state.drift.dated.since:
@@ -257,10 +294,13 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
     def _look(self, watch: ChurnWatch) -> None:
         self.stored.statistic = self._for(watch).statistic(watch.detection)
 
-    def _since(self, watch: ChurnWatch, since: float) -> tuple[float, float]:
-        """Observed and expected events of those acquired since then."""
-        weeks = [week for week in watch.detection.weeks if week.number * WEEK >= since]
-        return sum(week.observed for week in weeks), sum(week.expected for week in weeks)
+    def _compared(self, observed: float, expected: float) -> Interval | None:
+        """Of those who are in the baseline's own tenures."""
+        watch = self.stored.watch
+        return compared(observed, expected, watch.baseline.events) if watch is not None else None
+
+    def _compared_since(self, watch: ChurnWatch, dated: Dated) -> Interval | None:
+        return compared_since(dated, watch.detection.weeks, worth_to(watch.baseline, watch.late))
 
     def _find(self, watch: ChurnWatch) -> Sequence[Change]:
         state = self.stored
@@ -269,7 +309,7 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
                 state.uniform = None
             return NOTHING
         dated = date_start(watch.detection.weeks, state.newest)
-        observed, expected = self._since(watch, dated.since)
+        observed, expected = events_since(watch.detection.weeks, dated.since)
         found = observed / expected if expected else 1.0
         if found <= 1:
             return NOTHING
@@ -281,7 +321,7 @@ class ChurnMonitor(StretchLife[ChurnState, CohortExcess]):
                 return NOTHING
             state.uniform = risen
             state.episode += 1
-            return (Change("noticed", "uniform", ratio(observed, expected)),)
+            return (Change("noticed", "uniform", self._compared_since(watch, dated)),)
         state.uniform = None
         drift = ChurnEpisode(dated, found, ExpectedState([]))
         drift.recovery = _recovery(drift).new_state()

@@ -87,6 +87,8 @@ class ChurnState(StretchLifeState[ChurnWeek, ChurnWatch, ChurnEpisode, Recovery]
     statistic: float = 0.0
     uniform: float | None = None
     """since when (Unix seconds) churn has risen everywhere, while it is held to have"""
+    retaken: bool = False
+    """whether a person has taken the baseline anew: what suspects and later customers did until then is usual"""
 
 
 def new_week(start: float) -> ChurnWeek:
