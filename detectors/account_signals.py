@@ -22,68 +22,72 @@ InForce = Callable[[float], CompiledICP]
 
 
 class Turn:
-    """The account whose turn it is, as one signal after the other sees it: both AccountFacts and AccountOutput. A stage has one,
-    and lends it: most events are none of a signal's business, so that making one for each would cost more than what they do.
+    """The account whose turn it is, as one signal sees it: both AccountFacts and AccountOutput. A stage has one for each signal, and
+    lends it: most events are none of a signal's business, so that making one for each would cost more than what they do.
 
-    What costs something is found when it is asked for. ``in_force``: the ICP version at a time. ``tally``: the partition's.
+    What costs something is found when it is asked for. ``in_force``: the ICP version at a time.
     """
 
-    __slots__ = ("_effects", "_in_force", "_state", "account", "signal", "tally")
+    __slots__ = ("_in_force", "_kind", "_signal", "account", "effects", "state", "tally")
 
     account: str
-    signal: Signal
-    """whose turn it is to look; set by who lends the turn"""
-    _state: AccountState
-    _effects: Effects
+    tally: Tally
+    """the partition's; set by who lends the turn"""
+    state: AccountState
+    effects: Effects
 
-    def __init__(self, in_force: InForce) -> None:
+    def __init__(self, signal: Signal, in_force: InForce) -> None:
+        self._signal = signal.name
+        self._kind = signal.memory
         self._in_force = in_force
         self.tally = Tally()
 
     def of(self, account: str, state: AccountState, effects: Effects) -> Turn:
         self.account = account
-        self._state = state
-        self._effects = effects
+        self.state = state
+        self.effects = effects
         return self
 
     # What a signal reads.
 
     @property
     def milestones(self) -> Mapping[str, float]:
-        return self._state.milestones
+        return self.state.milestones
 
     @property
     def source(self) -> str:
         """The acquisition source as it stands, fixed or not."""
-        state = self._state
+        state = self.state
         if state.source:
             return state.source
         return self._in_force(state.now).acquisition.of_account(present(state), state.first_visit)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        return present(self._state)
+        return present(self.state)
 
     @property
     def now(self) -> float:
-        return self._state.now
+        return self.state.now
 
     @property
     def used(self) -> int:
-        return self._state.used
+        return self.state.used
 
     @property
     def memory(self) -> Any:
-        signal = self.signal
-        if signal.memory is None:
-            raise TypeError(f"{signal.name} has no memory")
-        return memory_of(self._state, signal.name, signal.memory)
+        memory: Any = self.state.memories.get(self._signal)
+        if type(memory) is self._kind:
+            return memory
+        if self._kind is None:
+            raise TypeError(f"{self._signal} has no memory")
+        return memory_of(self.state, self._signal, self._kind)
 
     def icp(self, at: float) -> ICP:
         return self._in_force(at).written
 
     def fits(self, at: float) -> Mapping[str, float | None]:
-        attributes = present(self._state)
+        attributes = present(self.state)
         found: dict[str, float | None] = {}
         for variant in self._in_force(at).variants:
             fit = variant.fit.judge(attributes)
@@ -91,11 +95,13 @@ class Turn:
         return found
 
     def tenure_s(self, at: float) -> float | None:
-        state = self._state
+        state = self.state
         began = state.milestones.get("signed_up")
         if began is None:
             since = state.attributes.get("customer_since")
-            began = _seconds_of(since[0]) if since is not None and isinstance(since[0], str) else None
+            if since is None:
+                return None
+            began = _seconds_of(since[0]) if isinstance(since[0], str) else None
         return at - began if began is not None and began <= at else None
 
     # Where it puts what it finds.
@@ -113,11 +119,11 @@ class Turn:
         phrases: Sequence[str] = (),
         tokens: Sequence[int] = (),
     ) -> None:
-        effects = self._effects
+        effects = self.effects
         effects.positions.append(effects.position)
         effects.observations.append(
             Observation(
-                signal=self.signal.name,
+                signal=self._signal,
                 measure=measure,
                 at=at,
                 began=began,
@@ -133,14 +139,14 @@ class Turn:
         )
 
     def recorded(self, measure: str, at: float) -> None:
-        if must_tell_since(self.tally, self.signal.name, measure, at, self._effects.time):
+        if must_tell_since(self.tally, self._signal, measure, at, self.effects.time):
             self.observe(measure, at=at, began=at, value=1.0, segments={})
 
     def set_timer(self, name: str, due: float) -> None:
-        set_timer(self._state, f"{SIGNAL_TIMER}:{self.signal.name}:{name}", due, self._effects)
+        set_timer(self.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", due, self.effects)
 
     def drop_timer(self, name: str) -> None:
-        drop_timer(self._state, f"{SIGNAL_TIMER}:{self.signal.name}:{name}", self._effects)
+        drop_timer(self.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self.effects)
 
 
 @lru_cache(4096)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -69,7 +69,8 @@ class AccountState(Struct, array_like=True, dict=True):
     statements: list[Statement] = []
     """what the profile stated as its acquisition source, and when"""
     memories: dict[str, Raw] = {}
-    """drift signal -> what its account half remembers, encoded; what was read is in ``memory_of``'s hands"""
+    """drift signal -> what its account half remembers: as it was stored until ``memory_of`` reads it, from then on the memory
+    itself, which is written as the same bytes"""
     used: int = 0
     """product events"""
 
@@ -84,8 +85,6 @@ _HEAD = _encoder.encode(AccountState())[:2]
 
 
 def encode_state(state: AccountState) -> bytes:
-    for signal, memory in state.__dict__.get("read", {}).items():
-        state.memories[signal] = Raw(_encoder.encode(memory))
     return _encoder.encode(state)
 
 
@@ -112,21 +111,18 @@ def decode_state(raw: bytes) -> AccountState:
 def memory_of(state: AccountState, signal: str, kind: type[Memory]) -> Memory:
     """What ``signal`` remembers of the account; a new one where it has seen nothing yet. It is read once, changed in place,
     and written with the state. Raises StateRefused for one that is damaged or of another shape."""
-    read: dict[str, Any] | None = state.__dict__.get("read")
-    if read is None:
-        read = state.__dict__["read"] = {}
-    memory: Memory | None = read.get(signal)
-    if memory is None:
-        raw = state.memories.get(signal)
-        try:
-            memory = kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
-        except ValueError:
-            raise StateRefused(
-                f"what {signal} remembers of an account is of another version, or damaged",
-                remedy="run the version of Plumbline that wrote it, or start from an empty data directory and replay",
-            ) from None
-        read[signal] = memory
-    return memory
+    memory: Any = state.memories.get(signal)
+    if type(memory) is kind:
+        return memory
+    try:
+        read = kind() if memory is None else msgspec.msgpack.decode(memory, type=kind)
+    except ValueError:
+        raise StateRefused(
+            f"what {signal} remembers of an account is of another version, or damaged",
+            remedy="run the version of Plumbline that wrote it, or start from an empty data directory and replay",
+        ) from None
+    state.memories[signal] = cast(Raw, read)
+    return read
 
 
 def is_news(state: AccountState, source: str, event_id: str) -> bool:

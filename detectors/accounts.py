@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from detectors.account_alerts import activation_missed, blocker_ended
@@ -45,12 +45,14 @@ from detectors.health.tally import (
     tell,
 )
 from detectors.scoring import CompiledVariant, decide
-from detectors.signals.contract import Milestone, Signal
+from detectors.signals.contract import AccountFacts, AccountOutput, Milestone, Signal
 from schemas.event_subjects import OWNERS, PRODUCT_PREFIX
 from schemas.events import AccountProfile, DriftAcknowledged, Envelope, Event, ProductEvent, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (*OWNERS, TALLY_KEY)
+
+OnEvent = Callable[[AccountFacts, Any, float, AccountOutput], None]
 
 
 class AccountStage:
@@ -67,14 +69,13 @@ class AccountStage:
         )
         self._only = self._icps[0] if len(self._icps) == 1 else None
         self._starts = [icp.effective_from for icp in self._icps]
-        self._signals = {signal.name: signal for signal in signals}
-        self._turn = Turn(self.in_force)
+        self._turns = {signal.name: (signal, Turn(signal, self.in_force)) for signal in signals}
         self._looked = looked_at([needs_of(signal, icps) for signal in signals])
-        self._hearers: dict[type[Envelope], list[Signal]] = {}
+        self._hearers: dict[type[Envelope], list[tuple[OnEvent, Turn]]] = {}
         """event class -> the signals that want to see its events"""
-        for signal in signals:
+        for signal, turn in self._turns.values():
             for event_class in signal.hears:
-                self._hearers.setdefault(event_class, []).append(signal)
+                self._hearers.setdefault(event_class, []).append((signal.on_event, turn))
 
     def in_force(self, at: float) -> CompiledICP:
         """The ICP version at ``at`` (Unix seconds)."""
@@ -99,13 +100,14 @@ class AccountStage:
         count(state, heard, self._looked)
 
     def hold(self, state: Tally) -> None:
-        self._turn.tally = state
+        for _, turn in self._turns.values():
+            turn.tally = state
 
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before. Raises EventRefused, and leaves
         ``state`` as it was, for a decision about a signal that there is not."""
         if type(event) is DriftAcknowledged:
-            refuse_unknown_signal(event, self._signals)
+            refuse_unknown_signal(event, self._turns)
         if not is_news(state, event.source, event.id):
             return False
         state.events += 1
@@ -163,13 +165,11 @@ class AccountStage:
     def _tell_signals(
         self, account: str, state: AccountState, event: Envelope, at: float, effects: Effects
     ) -> None:
-        hearers = self._hearers.get(type(event))
-        if hearers is None:
-            return
-        turn = self._turn.of(account, state, effects)
-        for signal in hearers:
-            turn.signal = signal
-            signal.on_event(turn, event, at, turn)
+        for on_event, turn in self._hearers.get(type(event), ()):
+            turn.account = account  # as ``of`` does: this is on the path of most events
+            turn.state = state
+            turn.effects = effects
+            on_event(turn, event, at, turn)
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit
@@ -282,10 +282,9 @@ class AccountStage:
                     name = _goal_timer(goal)
                     if before is None or name in state.timers:  # else it was said already
                         set_timer(state, name, at + goal.within, effects)
-        turn = self._turn.of(account, state, effects)
-        for signal in self._signals.values():
+        for signal, turn in self._turns.values():
             if milestone in signal.listens:
-                turn.signal = signal
+                turn.of(account, state, effects)
                 signal.on_milestone(turn, milestone, turn)
 
     def _block(
@@ -375,11 +374,10 @@ class AccountStage:
         self, account: str, state: AccountState, rest: str, due: float, effects: Effects
     ) -> None:
         signal_name, _, name = rest.partition(":")
-        signal = self._signals.get(signal_name)
-        if signal is not None:
-            turn = self._turn.of(account, state, effects)
-            turn.signal = signal
-            signal.on_timer(turn, name, due, turn)
+        found = self._turns.get(signal_name)
+        if found is not None:
+            signal, turn = found
+            signal.on_timer(turn.of(account, state, effects), name, due, turn)
 
 
 _TIMERS = {

@@ -15,6 +15,7 @@ What counts:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 from zlib import crc32
 
@@ -105,8 +106,7 @@ class AdoptionBreadth(SegmentedSignal):
         if feature is None:
             return
         tenure = facts.tenure_s(at)
-        age = at + crc32(facts.account.encode()) % CYCLE if tenure is None else tenure
-        into = age % CYCLE
+        into = (at + _phase(facts.account) if tenure is None else tenure) % CYCLE
         if into >= WINDOW:
             return
         memory: Memory = facts.memory
@@ -182,6 +182,12 @@ class AdoptionBreadth(SegmentedSignal):
             check="Write down what ended it: it is what to do the next time.",
             wrong_if="It would be wrong if it came back: a new alert would say so.",
         )
+
+
+@lru_cache(4096)
+def _phase(account: str) -> float:
+    """Seconds by which the cycle of an account without a tenure is moved. Asked for at each of its product events: remembered."""
+    return crc32(account.encode()) % CYCLE
 
 
 def _number(interval: Interval | None) -> str:

@@ -144,6 +144,18 @@ def test_what_a_signal_remembers_is_stored_with_the_account() -> None:
     assert memory_of(again, "another", _Memory).count == 0
 
 
+def test_a_memory_is_written_as_it_stands_and_as_it_came_where_nobody_asked() -> None:
+    state = AccountState()
+    memory_of(state, "a.signal", _Memory).count = 1
+    memory_of(state, "another", _Memory).count = 7
+    first = encode_state(state)
+    memory_of(state, "a.signal", _Memory).count += 1
+    again = decode_state(encode_state(state))
+    assert memory_of(again, "a.signal", _Memory).count == 2
+    memory_of(again, "a.signal", _Memory).count -= 1
+    assert encode_state(again) == first
+
+
 def test_a_memory_of_another_shape_is_refused() -> None:
     class Other(Struct, array_like=True):
         count: str = ""
