@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import cast
 from unicodedata import normalize
 from zlib import crc32
@@ -44,12 +45,8 @@ _ASKING = (
 
 def ticket_tokens(subject: str, body: str | None = None) -> tuple[int, ...]:
     """The words as numbers from 0 to BUCKETS - 1: rising, each once, at most MAX_TOKENS."""
-    found: set[int] = set()
-    for word in _words(subject, body):
-        found.add(_number(word))
-        if len(found) == MAX_TOKENS:
-            break
-    return tuple(sorted(found))
+    found = dict.fromkeys(map(_number, _words(subject, body)))
+    return tuple(sorted(islice(found, MAX_TOKENS)))
 
 
 def ticket_phrases(subject: str, body: str | None = None) -> tuple[str, ...]:
@@ -82,7 +79,7 @@ def _words(subject: str, body: str | None) -> Iterable[str]:
     text = text.lower() if text.isascii() else normalize("NFC", text).casefold().replace("’", "'")
     if _LEFT_OUT.search(text):
         text = " ".join(chunk for chunk in text.split() if not _LEFT_OUT.search(chunk))
-    return (word for word in cast(list[str], _WORDS.findall(text)) if len(word) <= _MAX_WORD)
+    return [word for word in cast(list[str], _WORDS.findall(text)) if len(word) <= _MAX_WORD]
 
 
 @lru_cache(maxsize=1)
