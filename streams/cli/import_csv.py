@@ -136,7 +136,7 @@ def _as_data(imported: Imported) -> dict[str, object]:
 def _print(imported: Imported) -> None:
     console = Console(highlight=False, soft_wrap=True)
     rows = Table(box=None, pad_edge=False)
-    rows.add_column("file")
+    rows.add_column("file", overflow="fold")
     for heading in ("rows read", "used", "left out", "rejected"):
         rows.add_column(heading, justify="right")
     for file in imported.files:

@@ -12,9 +12,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import Quantity
 from schemas.alerts import Interval
 from streams.cli.output_paths import refuse_outputs
+from streams.cli.tables import table_console
 from streams.cli.verdict_styles import STYLES
 from streams.icp_files import load_icps
 from streams.replay import DriftRow, ReplayReport, processes_for, replay, report_json
@@ -100,7 +102,7 @@ def command(
     if as_json:
         sys.stdout.buffer.write(report_json(report) + b"\n")
     else:
-        print_report(Console(), report, output)
+        print_report(table_console(), report, output)
 
 
 def print_report(console: Console, report: ReplayReport, output: Path | None) -> None:
@@ -135,7 +137,7 @@ def print_report(console: Console, report: ReplayReport, output: Path | None) ->
 
 def _print_drift(console: Console, rows: Sequence[DriftRow]) -> None:
     """One line a signal and segment, those that drift first."""
-    width = max((len(row.segment) for row in rows), default=0)
+    width = max((len(row.segment) for row in rows if row.signal != DATA_HEALTH), default=0)
     for row in sorted(rows, key=lambda row: STATE_ORDER.index(row.state)):
         segment = escape(printable(row.segment).ljust(width))
         console.print(
@@ -159,9 +161,9 @@ def _standing(row: DriftRow) -> str:
 
 def _alerts_table(report: ReplayReport) -> Table:
     table = Table(box=None, pad_edge=True, header_style="dim")
-    table.add_column("trigger alerts by variant")
+    table.add_column("trigger alerts by variant", overflow="fold")
     table.add_column("", justify="right")
-    table.add_column("by the trigger that added most")
+    table.add_column("by the trigger that added most", overflow="fold")
     table.add_column("", justify="right")
     variants = list(report.alerts.by_variant.items())
     triggers = list(report.alerts.by_trigger.items())

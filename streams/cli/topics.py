@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from schemas.duration import write_duration
 from streams.cli.run_options import settings_option
+from streams.cli.tables import table_console
 from streams.kafka import topics
 from streams.kafka.topics import TopicReport
 from streams.settings_file import load_settings
@@ -50,7 +50,9 @@ def _show(reports: Sequence[TopicReport], *, as_json: bool) -> None:
     else:
         table = Table(box=None, pad_edge=False)
         for title in ("topic", "partitions", "copies", "kept for", ""):
-            table.add_column(title, justify="right" if title in ("partitions", "copies") else "left")
+            table.add_column(
+                title, justify="right" if title in ("partitions", "copies") else "left", overflow="fold"
+            )
         for report in reports:
             words = "; ".join(report.problems) or ("made" if report.made else "")
             table.add_row(
@@ -60,7 +62,7 @@ def _show(reports: Sequence[TopicReport], *, as_json: bool) -> None:
                 _kept_for(report),
                 f"[red]{words}[/red]" if report.problems else words,
             )
-        Console(highlight=False).print(table)
+        table_console().print(table)
     if any(report.problems for report in reports):
         sys.exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from rich.console import Console
 from schemas.alerts import Interval
 from streams.cli import deliveries, drift
 from streams.cli.drift_reading import DriftReading
+from streams.cli.replay import print_report
 from streams.delivery.operations import Delivery
+from streams.replay import AlertCounts, DriftRow, ReplayReport
 from streams.serving.views import VerdictView
+from streams.stores.contract import Ledger
 from tests.unit.serving_world import World
 
 SOURCE = "product.released https://a-long-name.acme.example"
+TRIGGER = "embedded-analytics/asks-for-single-sign-on-and-an-audit-log"
 
 
 @pytest.fixture
@@ -75,6 +80,36 @@ def test_what_is_piped_has_one_line_a_verdict(
     out = listed(verdicts, monkeypatch, None)
     assert any(SOURCE in line and "150.6 events a day" in line for line in out.splitlines())
     assert len(out.splitlines()) == 2 * 2 + len(verdicts)
+
+
+@pytest.fixture
+def report() -> ReplayReport:
+    """A replay with a trigger, and a source of events, of long names."""
+    row = DriftRow(
+        signal="plg.conversion_gap", segment="content", state="learning", since=None, since_margin_days=None,
+        baseline=None, current=None, statistic=0.0, threshold=0.0, n=52, missing="52 of 300 observations",
+        finding="", counted_out={}, unit="share",
+    )  # fmt: skip
+    source = msgspec.structs.replace(row, signal="data.health", segment=SOURCE, state="watching", missing="")
+    return ReplayReport(
+        events=1, seconds=1.0, ledger=Ledger(), dead_letters={}, rejects=None, accounts=1,
+        alerts=AlertCounts({"trigger": 1200}, {}, {f"{TRIGGER}": 1200}),
+        drift=[row, source], last=None,
+    )  # fmt: skip
+
+
+def test_a_narrow_terminal_loses_no_word_of_a_replay(report: ReplayReport) -> None:
+    out = StringIO()
+    print_report(Console(file=out, width=60), report, None)
+    text = out.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert TRIGGER in re.sub(r"[\s\d]", "", text)  # broken over lines, beside its number
+
+
+def test_a_long_name_of_a_source_moves_no_other_line_of_a_replay(report: ReplayReport) -> None:
+    out = StringIO()
+    print_report(Console(file=out, width=60), report, None)
+    assert "  learning  plg.conversion_gap  content  (52 of 300 observations)" in out.getvalue().splitlines()
 
 
 def test_a_narrow_terminal_loses_no_word_of_the_deliveries() -> None:
