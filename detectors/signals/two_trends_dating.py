@@ -41,7 +41,8 @@ def count_rank(spans: list[Ranks], began: float, rank: float) -> None:
     """``spans`` in order, MOST_SPANS at most; days become weeks with time."""
     fine = _fine_from(max(spans[-1].start, began) if spans else began)
     start = _span_of(began, fine)
-    at = bisect_left(spans, start, key=lambda each: each.start)
+    newest = bool(spans) and spans[-1].start == start
+    at = len(spans) - 1 if newest else bisect_left(spans, start, key=lambda each: each.start)
     if at < len(spans) and spans[at].start == start:
         spans[at].n += 1
         spans[at].total += rank

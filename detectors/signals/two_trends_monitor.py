@@ -41,7 +41,7 @@ from detectors.signals.two_trends_state import (
     new_week,
     newest_week,
     place_of,
-    rank_of,
+    ranks_of,
     sums_since,
     sure_of,
     unsteady,
@@ -101,6 +101,7 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
         super().__init__(promise, stored if stored is not None else TwoTrendsState())
         self._trends = trends
         self._alone = alone
+        self._ranks: tuple[list[float], list[float]] | None = None
 
     def take(self, observation: Observation, *, may_freeze: bool) -> Sequence[Change]:
         """A value of one of the two measures, in its stratum; its date is ``began``."""
@@ -124,8 +125,9 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
         category = self._category(watch, which, observation)
         if category is None:
             return NOTHING
-        signed = self._trends[which].sign * value
-        count_rank(watch.ranks[which], began, rank_of(watch.baselines[which], observation.stratum, signed))
+        if self._ranks is None:
+            self._ranks = (ranks_of(watch.baselines[0]), ranks_of(watch.baselines[1]))
+        count_rank(watch.ranks[which], began, self._ranks[which][category])
         detector = self._for(watch)
         detector.update(watch.detection, Of(which, category), began)
         statistic = week.statistic = detector.statistic(watch.detection)
@@ -185,6 +187,7 @@ class TwoTrendsMonitor(StretchLife[TwoTrendsState, Conjunction]):
 
     def relearn(self, at: float) -> None:
         self._learn_anew(at, self.stored.weeks)
+        self._ranks = None
 
     def absorb(self, other: Self) -> None:
         super().absorb(other)

@@ -213,15 +213,15 @@ def category_of(baseline: Baseline, stratum: str, value: float) -> int | None:
     return None
 
 
-def rank_of(baseline: Baseline, stratum: str, value: float) -> float:
-    """Of ``value`` (times the sign) among those of its stratum, which is known: in standard deviations from their mean."""
-    counts = baseline.counts[stratum]
-    middles, whole = middles_of(counts), sum(counts)
-    mean = sum(count * middle for count, middle in zip(counts, middles, strict=True)) / whole
-    variance = (
-        sum(count * (middle - mean) ** 2 for count, middle in zip(counts, middles, strict=True)) / whole
-    )
-    return (middles[bisect_left(baseline.edges[stratum], value)] - mean) / math.sqrt(variance)
+def ranks_of(baseline: Baseline) -> list[float]:
+    """Of each category: its place among those of its stratum, in standard deviations from their mean."""
+    ranks = []
+    for counts in baseline.counts.values():
+        middles, whole = middles_of(counts), sum(counts)
+        mean = sum(n * middle for n, middle in zip(counts, middles, strict=True)) / whole
+        variance = sum(n * (middle - mean) ** 2 for n, middle in zip(counts, middles, strict=True)) / whole
+        ranks += [(middle - mean) / math.sqrt(variance) for middle in middles]
+    return ranks
 
 
 def dated_start(watch: Watch, which: int, otherwise: float) -> Dated:

@@ -8,7 +8,7 @@ import pytest
 from detectors.signals.monitor import Promise
 from detectors.signals.two_trends_dating import FINE_WEEKS, MOST_SPANS, Ranks, count_rank, date_trend
 from detectors.signals.two_trends_monitor import Trend, TwoTrendsMonitor
-from detectors.signals.two_trends_state import rank_of
+from detectors.signals.two_trends_state import category_of, ranks_of
 from schemas.duration import DAY, WEEK
 from schemas.observations import Observation
 from tests.unit.account_world import T0
@@ -54,11 +54,12 @@ def test_a_rank_counts_standard_deviations_from_the_mean_of_its_own_stratum() ->
     found, _ = baseline(
         {"new": [float(each) for each in range(100)], "old": [each / 10 for each in range(100)]}
     )
+    ranks = ranks_of(found)
     for stratum, scale in (("new", 1.0), ("old", 0.1)):
-        ranks = [rank_of(found, stratum, each * scale) for each in range(100)]
-        assert np.mean(ranks) == pytest.approx(0, abs=0.05)
-        assert np.std(ranks) == pytest.approx(1, abs=0.05)
-        assert rank_of(found, stratum, 1000.0) > max(ranks)
+        own = [ranks[category_of(found, stratum, each * scale)] for each in range(100)]
+        assert np.mean(own) == pytest.approx(0, abs=0.05)
+        assert np.std(own) == pytest.approx(1, abs=0.05)
+        assert ranks[category_of(found, stratum, 1000.0)] > max(own)
 
 
 def test_days_become_weeks_and_the_oldest_are_left_out() -> None:
