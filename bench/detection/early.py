@@ -109,7 +109,7 @@ def _run(
     first, slower = None, False
     for day in range(1, QUIET + AFTERWARDS):
         at = day * DAY
-        told = watch.pass_to(at, may_freeze=True)
+        told = watch.pass_to(at, dispersion=1.0)
         if first is None and watch.statistic >= watch.threshold:
             first = day - QUIET
         slower = slower or told == "slower"

@@ -7,7 +7,8 @@ Rules:
 2. Homogeneous: no split between two weeks separates it into parts whose shares differ. Tested at EARLY_LOWER where the
    older part is lower, since that is what a recording looks like that was just begun, and dropping it only costs time;
    at EARLY_HIGHER where it is higher. A stretch that fails loses its older part, and learning goes on with the newer.
-3. What is frozen keeps its uncertainty: one-sided bounds at BOUND_LEVEL each.
+3. What is frozen keeps its uncertainty: one-sided bounds at BOUND_LEVEL each, of counts divided by the dispersion by week
+   (sequential/dispersion.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from msgspec import Struct
 from scipy.special import ndtr
 
 from detectors.sequential.binomial_interval import log_likelihood, lower_bound, upper_bound
+from detectors.sequential.dispersion import dispersion
 from detectors.signals.weeks import Week
 from schemas.duration import DAY
 
@@ -36,7 +38,8 @@ _SMALLEST_PART = 0.1
 
 
 class Baseline(Struct, array_like=True, frozen=True):
-    """Times in Unix seconds (of cohorts), ``low`` and ``high`` one-sided bounds, ``per_day`` observations."""
+    """Times in Unix seconds (of cohorts), ``low`` and ``high`` one-sided bounds, ``per_day`` observations, ``dispersion`` by
+    week."""
 
     start: float
     end: float
@@ -45,6 +48,7 @@ class Baseline(Struct, array_like=True, frozen=True):
     low: float
     high: float
     per_day: float
+    dispersion: float
 
 
 class Split(Struct, frozen=True):
@@ -54,10 +58,11 @@ class Split(Struct, frozen=True):
     newer: Literal["lower", "higher"]
 
 
-def freeze(start: float, end: float, n: int, ones: int) -> Baseline:
-    """The baseline from a stretch of cohorts that began from ``start`` to ``end`` (Unix seconds, end > start)."""
-    low, high = lower_bound(ones, n, BOUND_LEVEL), upper_bound(ones, n, BOUND_LEVEL)
-    return Baseline(start, end, n, ones, low, high, n / ((end - start) / DAY))
+def freeze(start: float, end: float, n: int, ones: int, weeks: Sequence[Week]) -> Baseline:
+    """The baseline from a stretch of cohorts, by ``weeks``, that began from ``start`` to ``end`` (Unix seconds, end > start)."""
+    wobble = dispersion([(week.n, week.ones) for week in weeks])
+    low, high = (bound(ones / wobble, n / wobble, BOUND_LEVEL) for bound in (lower_bound, upper_bound))
+    return Baseline(start, end, n, ones, low, high, n / ((end - start) / DAY), wobble)
 
 
 def precise_enough(ones: int, n: int) -> bool:

@@ -304,7 +304,10 @@ class ConversionGap:
         segment = state.segment(name)
         if segment.activating.pass_to(at) and segment.activated.state.watch and not segment.activating.frozen:
             segment.activating.freeze()
-        change = segment.early.pass_to(at, may_freeze=segment.paid.state.watch is not None)
+        watch = segment.paid.state.watch
+        change = segment.early.pass_to(
+            at, dispersion=watch.baseline.dispersion if watch is not None else None
+        )
         return judge_early(state, name, change, at, self._horizon_s / DAY)
 
     def interrupted(self, state: GapState, until: float) -> None:
@@ -333,10 +336,11 @@ class ConversionGap:
         if change == "unsteady":
             older = (n - monitor.state.learn_n, converted - monitor.state.learn_ones)
             return [unsteady(segment, name, older, at)]
-        if change == "grown":
-            segment.early.grow()
-        if change in ("frozen", "grown") and name == ALL and monitor.state.watch is not None:
-            state.composition = composition(state, week_start(monitor.state.watch.baseline.start))
+        watch = monitor.state.watch
+        if change == "grown" and watch is not None:
+            segment.early.grow(watch.baseline.dispersion)
+        if change in ("frozen", "grown") and name == ALL and watch is not None:
+            state.composition = composition(state, week_start(watch.baseline.start))
         return judge(state, name, change, at, self._horizon_s / DAY)
 
     def _left_edge(self, state: GapState, measure: str, began: float) -> str:

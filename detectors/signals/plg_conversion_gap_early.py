@@ -11,6 +11,7 @@ Rules:
 3. Its promise is counted in days. It has EARLY_PART of the monitor's part of the budget of false alarms; the watch of
    mature cohorts has the rest (share_monitor.py). Holding can only make false alarms rarer.
 4. When the share's baseline grows, so does the hazard's, and who is open is judged by it anew.
+5. The detector is widened by the dispersion of the share's baseline: weeks of conversions vary as much as those of shares.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class EarlyState(Struct, array_like=True):
     detection: CohortState | None = None
     slower: bool = False
     slowdowns: int = 0
+    dispersion: float = 1.0
 
 
 class EarlyWatch:
@@ -57,12 +59,18 @@ class EarlyWatch:
         self.slowdowns = state.slowdowns if state else 0
         self._watched_from = state.watched_from if state else 0
         self._detection = state.detection if state else None
+        self._dispersion = state.dispersion if state else 1.0
         self._made: CohortHazard | None = None
 
     @property
     def stored(self) -> EarlyState:
         return EarlyState(
-            self.cohorts.state, self._watched_from, self._detection, self.slower, self.slowdowns
+            self.cohorts.state,
+            self._watched_from,
+            self._detection,
+            self.slower,
+            self.slowdowns,
+            self._dispersion,
         )
 
     @property
@@ -70,12 +78,13 @@ class EarlyWatch:
         """In days, as the threshold; 0 while the hazard is learned."""
         return self._detection.statistic if self._detection is not None else 0.0
 
-    def pass_to(self, at: float, *, may_freeze: bool) -> EarlyChange | None:
-        """Takes in the days that are over at ``at`` (Unix seconds); ``may_freeze``: the share has a baseline."""
+    def pass_to(self, at: float, *, dispersion: float | None) -> EarlyChange | None:
+        """Takes in the days that are over at ``at`` (Unix seconds); ``dispersion``: of the share's baseline, None before there is
+        one."""
         if not self.cohorts.pass_to(at):
             return None
-        if may_freeze and not self.cohorts.frozen and self.cohorts.freeze():
-            self._begin()
+        if dispersion is not None and not self.cohorts.frozen and self.cohorts.freeze():
+            self._begin(dispersion)
         detector = self._detector
         if detector is None or self._detection is None:
             return None
@@ -98,19 +107,19 @@ class EarlyWatch:
         self._watched_from = day + 1 if day is not None else 0
         self.slower = False
 
-    def grow(self) -> None:
-        """Takes the hazard anew, from all that is known; the share's baseline has grown."""
+    def grow(self, dispersion: float) -> None:
+        """Takes the hazard anew, from all that is known; the share's baseline has grown, and has this ``dispersion``."""
         if self.cohorts.frozen and self.cohorts.freeze():
-            self._made = None
-            self._begin()
+            self._begin(dispersion)
 
     @property
     def quiet(self) -> bool:
         """Whether nothing speaks for a fall, nor for a slowdown."""
         return not self.slower and self.statistic < QUIET_PART * self.threshold
 
-    def _begin(self) -> None:
+    def _begin(self, dispersion: float) -> None:
         """Judges whoever came after the baseline, as if it had been known on their first day."""
+        self._dispersion, self._made = dispersion, None
         detector, state = self._detector, self.cohorts.state
         if detector is None or state.day is None:
             return
@@ -193,5 +202,7 @@ class EarlyWatch:
     def _detector(self) -> CohortHazard | None:
         if self._made is None and self.cohorts.frozen:
             state = self.cohorts.state
-            self._made = CohortHazard.from_baseline(state.baseline_came, state.baseline_risked)
+            self._made = CohortHazard.from_baseline(
+                state.baseline_came, state.baseline_risked, dispersion=self._dispersion
+            )
         return self._made

@@ -19,7 +19,7 @@ from detectors.signals.segments import Roster, draw
 from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
 from schemas.errors import StateRefused
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 
 Standing = Literal["quiet", "drifting", "whole funnel", "resolved"]
 

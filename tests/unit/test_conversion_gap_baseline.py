@@ -96,9 +96,16 @@ def test_a_baseline_needs_ones_not_only_observations() -> None:
     assert not precise_enough(0, 100_000)
     assert not precise_enough(10, 1_000)
     assert precise_enough(16, 1_000)
-    frozen = freeze(0.0, 10 * DAY, 1_000, 200)
-    assert frozen.per_day == 100
-    assert 0.18 < frozen.low < 0.2 < frozen.high < 0.22
+
+
+def test_what_is_frozen_is_wider_where_weeks_vary_more_than_by_chance() -> None:
+    steady = freeze(0.0, 70 * DAY, 1_000, 200, weeks(*[(100, 20)] * 10))
+    assert steady.per_day == 1_000 / 70
+    assert steady.dispersion == 1
+    assert 0.18 < steady.low < 0.2 < steady.high < 0.22
+    varies = freeze(0.0, 70 * DAY, 1_000, 200, weeks(*[(100, 10), (100, 30)] * 5))
+    assert varies.dispersion > 3
+    assert varies.low < 0.175 < 0.225 < varies.high
 
 
 def test_a_fall_is_dated_to_its_week_against_the_baseline_itself() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from detectors.signals.plg_conversion_gap import ConversionGap
 from detectors.signals.plg_conversion_gap_early import EarlyWatch
-from detectors.signals.share_monitor import ENOUGH_ONES, MonitorState, Promise, ShareMonitor
-from schemas.duration import DAY
+from detectors.signals.share_monitor import ENOUGH_ONES, ENOUGH_WEEKS, MonitorState, Promise, ShareMonitor
+from schemas.duration import DAY, WEEK
 from tests.unit.conversion_gap_world import START, company, drift_alerts, observe, run
 
 PROMISE = Promise(false_alarms_per_year=1, monitors=12, min_baseline=300, min_baseline_days=28)
@@ -26,12 +26,13 @@ def fed(monitor: ShareMonitor, share: float, days: range, *, may_grow: bool = Tr
     return changes
 
 
-def test_a_baseline_doubles_until_it_has_enough_ones() -> None:
+def test_a_baseline_doubles_until_it_has_enough_ones_in_enough_weeks() -> None:
     monitor = ShareMonitor(PROMISE)
-    assert fed(monitor, 0.2, range(400)) == ["frozen", "grown", "grown", "grown"]
+    assert fed(monitor, 0.2, range(500)) == ["frozen", "grown", "grown", "grown"]
     watch = monitor.state.watch
     assert watch is not None
-    assert ENOUGH_ONES <= watch.baseline.ones < 2 * ENOUGH_ONES
+    assert watch.baseline.ones >= ENOUGH_ONES
+    assert ENOUGH_WEEKS <= (watch.baseline.end - watch.baseline.start) / WEEK < 2 * ENOUGH_WEEKS
     assert watch.baseline.low > 0.93 * 0.2
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(monitor.state), type=MonitorState)
     assert stored == monitor.state
@@ -44,6 +45,51 @@ def test_it_grows_neither_into_a_fall_nor_a_rise_nor_while_the_early_watch_is_no
         assert "grown" not in fed(monitor, share, range(29, 110))
     monitor = ShareMonitor(PROMISE)
     assert fed(monitor, 0.2, range(200), may_grow=False) == ["frozen"]
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.08])
+def test_low_weeks_are_no_fall_where_weeks_vary(apart: float) -> None:
+    """Twenty of 100 pay, or 28 and 12 of 100 in turns; then it is 10 for five weeks."""
+    monitor = ShareMonitor(PROMISE)
+    monday = 4  # of 1970
+    for week in range(30):
+        days = range(monday + 7 * week, monday + 7 * (week + 1))
+        assert "fell" not in fed(monitor, 0.2 - apart if week % 2 else 0.2 + apart, days)
+    assert monitor.state.watch is not None
+    assert (monitor.state.watch.baseline.dispersion > 2) is (apart > 0)
+    assert ("fell" in fed(monitor, 0.1, range(monday + 210, monday + 245))) is (apart == 0)
+
+
+def test_both_watches_are_widened_alike() -> None:
+    signal = ConversionGap(max_segments=1)
+    accounts = company(
+        days=300,
+        per_day=lambda source, day: 30,
+        sources=["direct"],
+        activates=lambda source, day: 0.6,
+        converts=lambda source, day: 0.1 + 0.15 * (day // 7 % 2),
+        seed=3,
+    )
+    state, _ = run(signal, observe(signal, accounts))
+    segment = state.segments["all"]
+    assert segment.paid.state.watch is not None
+    dispersion = segment.paid.state.watch.baseline.dispersion
+    assert dispersion > 1.5
+    assert segment.early.stored.dispersion == dispersion
+
+
+def test_an_early_watch_that_is_widened_asks_for_more() -> None:
+    statistics = []
+    for dispersion in (1.0, 2.0):
+        watch = EarlyWatch(PROMISE, HORIZON)
+        for day in range(61):
+            watch.pass_to(day * DAY, dispersion=dispersion if day >= 60 else None)
+            for number in range(20):
+                watch.enter(day * DAY, day * DAY, f"{day}-{number}")
+            for _ in range(5 if 5 <= day < 45 else 0):
+                watch.convert((day - 5) * DAY, day * DAY, "")
+        statistics.append(watch.statistic)
+    assert statistics[1] < statistics[0] / 100
 
 
 def test_after_a_fall_it_is_for_good() -> None:
@@ -62,7 +108,7 @@ def test_the_early_watch_judges_all_who_are_not_in_its_baseline(pays_in: int | N
     watch = EarlyWatch(PROMISE, HORIZON)
     for day in range(61):
         at = day * DAY
-        watch.pass_to(at, may_freeze=day >= 60)
+        watch.pass_to(at, dispersion=1.0 if day >= 60 else None)
         for number in range(20):
             watch.enter(at, at, f"{day}-{number}")
         began = day - 5
