@@ -67,21 +67,19 @@ def test_the_left_edge_raises_no_alarm(horizon_days: float) -> None:
     assert verdicts[ALL].counted_out["left_truncated"] > 1_700
 
 
-def test_no_alarm_by_thirty_days() -> None:
-    _, alerts = judged(30)
+@pytest.mark.parametrize("horizon_days", [30, 60])
+def test_no_alarm_by_thirty_days_nor_by_sixty(horizon_days: float) -> None:
+    _, alerts = judged(horizon_days)
     assert drift_alerts(alerts) == []
 
 
-@pytest.mark.parametrize(("horizon_days", "share"), [(60, 0.078), (90, 0.084)])
-def test_by_sixty_days_and_ninety_the_cohorts_of_may_alarm_and_it_is_called_market_wide(
-    horizon_days: float, share: float
-) -> None:
-    """They did convert less (by 60 days 7.8 % of 1,303 against 12.0 % in April), and nearly all sources alike."""
-    _, alerts = judged(horizon_days)
+def test_by_ninety_days_the_cohorts_of_may_alarm_and_it_is_called_market_wide() -> None:
+    """They did convert less (by 90 days 8.4 % of 1,303), and nearly all sources alike. Twelve monitors share the budget here."""
+    _, alerts = judged(90)
     (alert,) = drift_alerts(alerts)
     assert alert.segment == ALL
     assert alert.since.month in (4, 5)
-    assert alert.now.low < share < alert.now.high
+    assert alert.now.low < 0.084 < alert.now.high
     assert [notice.finding for notice in alerts if isinstance(notice, Notice)] == ["market-wide"]
 
 
