@@ -1,8 +1,8 @@
 """The drift stage: one observation of one signal -> new state, drift alerts and notices.
 
 Keyed by the signal's name. A signal without state begins with ``new_state``; what its half of the work is stands in
-detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), and what was left out
-because a source was ill: the state of data.health is at hand in every step, since one order holds for all observations
+detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), the second opinion where
+one is asked for (detectors/signals/second_opinion.py), and what was left out because a source was ill: the state of data.health is at hand in every step, since one order holds for all observations
 (detectors/suspension.py).
 """
 
@@ -21,7 +21,9 @@ from detectors.health.fields import Needs
 from detectors.health.needs import concerns, needs_of
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.health.tally import Heard
-from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN, Signal, Verdict
+from detectors.sequential.river_detector import Name
+from detectors.signals.contract import ACKNOWLEDGED, ALL, BASELINE_RETAKEN, Signal, Verdict
+from detectors.signals.second_opinion import OpinionState, SecondOpinion
 from detectors.suspension import adopted_until, count_out, over_until, shown, touched
 from schemas.icp import ICP
 from schemas.observations import Observation
@@ -31,13 +33,14 @@ class DriftState(Struct):
     """``own``: the signal's state; of one that this version does not know, all that is stored, as it is. ``decided``: segment ->
     what people decided about it. ``left_out``: segment -> observations that an illness touched. Until when (Unix seconds) the
     signal was ``interrupted`` by one, as it was told; ``relearned``: the newest time from which on a changed source is the
-    usual one."""
+    usual one. ``second``: of the second opinion, where there is one."""
 
     own: Any
     decided: dict[str, Decided] = {}
     left_out: dict[str, int] = {}
     interrupted: float = 0.0
     relearned: float = 0.0
+    second: OpinionState | None = None
 
 
 class _Stored(Struct):
@@ -46,6 +49,7 @@ class _Stored(Struct):
     left_out: dict[str, int] = {}
     interrupted: float = 0.0
     relearned: float = 0.0
+    second: bytes = b""
 
 
 _stored = msgspec.msgpack.Decoder(_Stored)
@@ -56,10 +60,21 @@ class DriftStage:
     tally_key = ""
     beside_key = DATA_HEALTH
 
-    def __init__(self, signals: Sequence[Signal], icps: Sequence[ICP] = ()) -> None:
+    def __init__(
+        self,
+        signals: Sequence[Signal],
+        icps: Sequence[ICP] = (),
+        second_opinions: Mapping[str, Name] | None = None,
+    ) -> None:
         """``icps``: they say which event types a milestone comes from, and so what an ill source takes from a signal. Who only
-        shows what is stored needs none."""
+        shows what is stored needs none. ``second_opinions``: signal -> river's detector beside it."""
         self._signals = {signal.name: signal for signal in signals}
+        asked = second_opinions or {}
+        self._opinions = {
+            name: SecondOpinion(asked[name], signal)
+            for name, signal in self._signals.items()
+            if name in asked
+        }
         self._knows_milestones = bool(icps)
         self._needs: dict[str, Needs] = {signal.name: needs_of(signal, icps) for signal in signals}
         self._health = DataHealth(self._needs)
@@ -90,7 +105,9 @@ class DriftStage:
         if signal == DATA_HEALTH:
             return self._health.new_state()
         found = self._signals.get(signal)
-        return DriftState(found.new_state() if found is not None else b"")
+        return DriftState(
+            found.new_state() if found is not None else b"", second=self._opinion_of(signal, b"")
+        )
 
     def encode_state(self, signal: str, state: Any) -> bytes:
         if signal == DATA_HEALTH:
@@ -98,14 +115,15 @@ class DriftStage:
         found = self._signals.get(signal)
         if found is None:
             return bytes(state.own)
-        own = found.encode_state(state.own)
+        own, opinion = found.encode_state(state.own), self._opinions.get(signal)
+        second = opinion.encode_state(state.second) if opinion is not None else b""
         return msgspec.msgpack.encode(
-            _Stored(own, state.decided, state.left_out, state.interrupted, state.relearned)
+            _Stored(own, state.decided, state.left_out, state.interrupted, state.relearned, second)
         )
 
     def decode_state(self, signal: str, raw: bytes) -> Any:
         """Raises StateRefused. A state from before decisions were kept is the signal's own, and nothing more. An empty one was
-        written by a version that does not know the signal."""
+        written by a version that does not know the signal. A second opinion that is asked for no more is dropped."""
         if signal == DATA_HEALTH:
             return self._health.decode_state(raw)
         found = self._signals.get(signal)
@@ -116,13 +134,14 @@ class DriftStage:
         try:
             stored = _stored.decode(raw)
         except msgspec.MsgspecError:
-            return DriftState(found.decode_state(raw))
+            return DriftState(found.decode_state(raw), second=self._opinion_of(signal, b""))
         return DriftState(
             found.decode_state(stored.own),
             stored.decided,
             stored.left_out,
             stored.interrupted,
             stored.relearned,
+            self._opinion_of(signal, stored.second),
         )
 
     def step(self, signal: str, state: Any, observation: Observation, at: float, effects: Effects) -> bool:
@@ -144,11 +163,14 @@ class DriftStage:
             if alerts and state.decided:
                 forget_what_ended(state.decided, alerts)
             effects.alerts.extend(alerts)
+            opinion = self._opinions.get(signal)
+            if opinion is not None:
+                effects.alerts.extend(opinion.listen(state.second, state.own))
             return True
         verdicts = found.verdicts(state.own)
         stood = standing(observation, verdicts)
         if observation.measure != ACKNOWLEDGED:
-            effects.alerts.extend(found.step(state.own, observation))
+            self._retake(found, state, observation, effects)
         decide(state.decided, observation, stood, {verdict.segment for verdict in verdicts})
         return True
 
@@ -170,7 +192,20 @@ class DriftStage:
         if found is None:
             return ()
         verdicts = show(state.decided, found.verdicts(state.own))
+        opinion = self._opinions.get(signal)
+        if opinion is not None:
+            verdicts[0].second_opinion = opinion.opinion(state.second)
         return shown(verdicts, self._concerning(found), state.left_out)
+
+    def _opinion_of(self, signal: str, raw: bytes) -> OpinionState | None:
+        opinion = self._opinions.get(signal)
+        return opinion.decode_state(raw) if opinion is not None else None
+
+    def _retake(self, signal: Signal, state: DriftState, observation: Observation, effects: Effects) -> None:
+        """Takes a baseline anew; with that of the whole, the second opinion begins anew."""
+        effects.alerts.extend(signal.step(state.own, observation))
+        if state.second is not None and observation.segments["segment"] == ALL:
+            state.second = self._opinions[signal.name].new_state(state.second.kept.told_at)
 
     def _concerning(self, signal: Signal) -> list[Fact]:
         facts = self._facts.get(signal.name)
@@ -199,7 +234,7 @@ class DriftStage:
         if adopted > state.relearned:
             state.relearned = adopted
             for verdict in signal.verdicts(state.own):
-                effects.alerts.extend(signal.step(state.own, _relearn(signal.name, verdict.segment, adopted)))
+                self._retake(signal, state, _relearn(signal.name, verdict.segment, adopted), effects)
         if not touched(facts, observation):
             return False
         count_out(state.left_out, observation)

@@ -48,6 +48,7 @@ _ASKED_OF = {"variants": "variant", "quadrants": "quadrant", "signals": "signal"
 
 AlertKind = Literal["trigger", "blocker_ended", "activation_missed", "drift", "notice", "data_health"]
 Quadrant = Literal["route", "nurture", "discover", "not_now"]
+RiverDetectorName = Literal["adwin", "page_hinkley", "kswin", "hddm_a"]
 
 
 class Token(Written):
@@ -163,6 +164,10 @@ class DriftSettings(Written):
         default_factory=dict, max_length=MAX_ENTRIES, examples=["{USD: 0.92, GBP: 1.17}"]
     )
     """What one unit of a currency is worth in that of the ICP file's bands: amount. Deals in others are a band of their own."""
+    second_opinion: dict[str, RiverDetectorName] = Field(
+        default_factory=dict, max_length=MAX_ENTRIES, examples=["{plg.ticket_comprehension: adwin}"]
+    )
+    """Signals with one of river's detectors beside them, whose finds are notices: adwin, page_hinkley, kswin or hddm_a."""
 
 
 class DeadLetterSettings(Written):

@@ -57,7 +57,7 @@ class Pipeline:
     ) -> None:
         self.signals: Sequence[Signal] = signals(settings.drift)
         self.account_stage = AccountStage(icps, self.signals, settings.late_after)
-        self.drift_stage = DriftStage(self.signals, icps)
+        self.drift_stage = DriftStage(self.signals, icps, settings.drift.second_opinion)
         self._store = store
         self._now = now
         self._limits = settings.limits

@@ -1,17 +1,17 @@
 """What settings name that stands elsewhere: ICP files, their variants, the drift signals.
 
-A subscription with a misspelt name would send nothing, without a word: so it is refused where it is read. What the
-settings show by themselves is refused in schemas/settings.py.
+A subscription with a misspelt name would send nothing, without a word, and a second opinion find nothing: so it is refused
+where it is read. What the settings show by themselves is refused in schemas/settings.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from schemas.errors import BadInput, FileRefused, PlumblineError
 from schemas.file_positions import Path, show_key, show_path
 from schemas.icp import ICP
-from schemas.settings import Settings
+from schemas.settings import RiverDetectorName, Settings
 from schemas.written import Misfit
 from streams.icp_files import load_icps
 
@@ -32,7 +32,7 @@ def unusable_names(settings: Settings) -> Iterator[Misfit]:
 
 
 def refuse_unknown_names(settings: Settings, icps: Sequence[ICP] | None) -> None:
-    """Raises BadInput for a subscription that names no signal, or no variant of ``icps`` (None: they are not known here)."""
+    """Raises BadInput for a name of no signal, or of no variant of ``icps`` (None: they are not known here)."""
     for misfit in _unknown(settings, icps):
         raise BadInput(f"settings, {show_path(misfit.path)}: {misfit.what}", remedy=misfit.remedy)
 
@@ -41,22 +41,44 @@ def _unknown(settings: Settings, icps: Sequence[ICP] | None) -> Iterator[Misfit]
     variants = (
         None if icps is None else list(dict.fromkeys(each.name for icp in icps for each in icp.variants))
     )
+    yield from _opinions(settings.drift.second_opinion)
     for number, subscription in enumerate(settings.subscriptions):
         place: Path = ("subscriptions", number)
         if subscription.signals:
-            yield from _not_among(_signals(), subscription.signals, "signal", (*place, "signals"))
+            yield from _not_among(_signals(), enumerate(subscription.signals), "signal", (*place, "signals"))
         if variants is not None:
-            yield from _not_among(variants, subscription.variants, "variant", (*place, "variants"))
+            yield from _not_among(variants, enumerate(subscription.variants), "variant", (*place, "variants"))
 
 
-def _not_among(known: Sequence[str], named: Sequence[str], what: str, place: Path) -> Iterator[Misfit]:
-    for number, name in enumerate(named):
+def _opinions(asked: Mapping[str, RiverDetectorName]) -> Iterator[Misfit]:
+    if not asked:
+        return
+    from detectors.catalogue import SIGNALS  # here, for the reason given in _signals
+    from detectors.signals.second_opinion import can_read
+
+    place: Path = ("drift", "second_opinion")
+    yield from _not_among([*SIGNALS], ((name, name) for name in asked), "signal", place)
+    for name, detector in asked.items():
+        if name in SIGNALS and not can_read(detector, SIGNALS[name].reading):
+            yield Misfit(
+                f"`{detector}` reads 0 and 1 only, and what {name} counts are other numbers",
+                "use adwin, page_hinkley or kswin",
+                (*place, name),
+            )
+
+
+def _not_among(
+    known: Sequence[str], named: Iterable[tuple[str | int, str]], what: str, place: Path
+) -> Iterator[Misfit]:
+    """``named``: where each stands in ``place``, and its name."""
+    for where, name in named:
         if name not in known:
             yield Misfit(
                 f"there is no {what} `{show_key(name)}`",
                 f"use one of {', '.join(known)}",
-                (*place, number),
+                (*place, where),
                 code=f"unknown_{what}",
+                on_key=isinstance(where, str),
             )
 
 

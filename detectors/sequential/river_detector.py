@@ -106,7 +106,7 @@ class RiverDetector:
         module, kind = _CLASSES[name]
         self._kind = getattr(importlib.import_module(module), kind)
         self._mean = importlib.import_module("river.stats").Mean
-        self._version = str(importlib.import_module("river").__version__)
+        self.version = str(importlib.import_module("river").__version__)
         self._kind(**parameters)  # parameters that river refuses are refused now
 
     @classmethod
@@ -151,7 +151,7 @@ class RiverDetector:
         live = state.live
         buckets = live._helper.__getstate__() if self.name == "adwin" else b""
         stored = _Stored(
-            river=self._version,
+            river=self.version,
             name=self.name,
             seen=state.seen,
             found_at=state.found_at,
@@ -179,9 +179,9 @@ class RiverDetector:
                 and set(stored.means) == set(_MEANS[self.name])
             ),
         )
-        if stored.river != self._version:
+        if stored.river != self.version:
             raise StateRefused(
-                f"{what} is of river {stored.river}; this program has river {self._version}",
+                f"{what} is of river {stored.river}; this program has river {self.version}",
                 remedy="install the version of river that wrote it, or take the baseline anew",
             )
         live = self._kind(**self.parameters)

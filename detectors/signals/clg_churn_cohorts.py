@@ -37,7 +37,7 @@ from detectors.signals.clg_churn_cohorts_monitor import (
 )
 from detectors.signals.clg_churn_cohorts_state import ChurnState
 from detectors.signals.clg_churn_cohorts_words import drifting, resolved, uniform
-from detectors.signals.contract import AccountFacts, AccountOutput, Quantity
+from detectors.signals.contract import AccountFacts, AccountOutput, Quantity, Reading
 from detectors.signals.elite import BOARD, HIGHEST, UNKNOWN, MonthlyBar, begin_month, standing_of
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.rate_words import words_unsteady
@@ -79,6 +79,7 @@ class ChurnCohorts(SegmentedSignal):
     memory: type[Struct] | None = Customer
 
     unit: ClassVar[Quantity] = "ratio"
+    reading = Reading(frozenset({CUSTOMER_MONTH}), "share of customers who leave within 30 days")
     measures: ClassVar[Mapping[str, Values]] = {CUSTOMER_MONTH: SHARE, CHURN_SEEN: SHARE}
     recorded_by: ClassVar[Mapping[str, str]] = {CUSTOMER_MONTH: CHURN_SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("source",)

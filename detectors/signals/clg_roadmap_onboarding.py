@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 from msgspec import Struct
 
 from detectors.sequential.trend_mixture import SMALLEST_BASELINE
-from detectors.signals.contract import AccountFacts, AccountOutput, Quantity
+from detectors.signals.contract import AccountFacts, AccountOutput, Quantity, Reading
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.segmented import SegmentedSignal, promise_of
@@ -54,6 +54,7 @@ class RoadmapOnboarding(SegmentedSignal):
     hears: frozenset[type[Envelope]] = frozenset({ProductReleased})
 
     unit: ClassVar[Quantity] = "days"
+    reading = Reading(frozenset({ONBOARDING}), "days until a new account was onboarded", "days")
     measures: ClassVar[Mapping[str, Values]] = {
         ONBOARDING: Values(0, _LONGEST_DAYS),
         COMPLEXITY: Values(1, 10),

@@ -39,7 +39,7 @@ from detectors.signals.clg_support_burden_seats import (
     takes_another,
 )
 from detectors.signals.clg_support_burden_words import drifting, mix, resolved
-from detectors.signals.contract import AccountFacts, AccountOutput, Quantity
+from detectors.signals.contract import AccountFacts, AccountOutput, Quantity, Reading
 from detectors.signals.elite import BOARD, HIGHEST, MONTH, UNKNOWN, begin_month, seats_of, standing_of
 from detectors.signals.known_tickets import hear
 from detectors.signals.measures import SHARE, Values
@@ -108,6 +108,7 @@ class SupportBurden(SegmentedSignal):
     memory: type[Struct] | None = Memory
 
     unit: ClassVar[Quantity] = "ratio"
+    reading = Reading(frozenset({TICKET}), "share of tickets that the elite writes")
     measures: ClassVar[Mapping[str, Values]] = {
         **dict.fromkeys((TICKET, CUSTOMER, LEFT), _STANDING),
         **dict.fromkeys((SEEN, *_COUNTED_OUT), SHARE),

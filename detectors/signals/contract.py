@@ -156,6 +156,24 @@ class Decision(Struct, array_like=True, gc=False):
     since: float | None = None
 
 
+class Reading(Struct, frozen=True):
+    """What a second opinion (second_opinion.py) reads of a signal: the values of these measures. ``of``: what their mean is, in
+    words; ``unit``: theirs, and those of a share are 0 and 1."""
+
+    measures: frozenset[str]
+    of: str
+    unit: Quantity = "share"
+
+
+class Opinion(Struct, array_like=True, gc=False):
+    """What a second opinion has come to: river's ``detector``, how many observations it has read (``n``), and when it last found
+    a change (Unix seconds)."""
+
+    detector: str
+    n: int
+    found_at: float | None
+
+
 class Verdict(Struct, kw_only=True):
     """What is known of one signal in one segment. ``missing`` says in words what learning still needs."""
 
@@ -184,6 +202,8 @@ class Verdict(Struct, kw_only=True):
     """why, while ``state`` says so"""
     decisions: list[Decision] = []
     """what people decided, the newest first; put in by the drift stage"""
+    second_opinion: Opinion | None = None
+    """in ``all``, where the settings ask for one; put in by the drift stage"""
 
 
 class Signal(Protocol):
@@ -198,6 +218,8 @@ class Signal(Protocol):
     """event classes that the account half wants to see"""
     memory: type[Struct] | None
     """what the account half remembers of one account: a Struct with defaults, array_like, bounded; None: nothing"""
+    reading: Reading
+    """what a second opinion reads"""
 
     @classmethod
     def configured(cls, settings: DriftSettings, monitors: int) -> Self:
@@ -233,7 +255,8 @@ class Signal(Protocol):
         ...
 
     def step(self, state: Any, observation: Observation) -> Sequence[DriftAlert | Notice]:
-        """Takes the observation in (changes ``state``) and returns the alerts that it set off.
+        """Takes the observation in (changes ``state``) and returns the alerts that it set off. What it counted in ``all``, as the
+        monitor was told, is in ``state.told`` until the next step: no part of what is stored, and for a second opinion to read.
 
         Raises EventRefused, and leaves ``state`` as it was, for an observation that the signal can't have made.
         """

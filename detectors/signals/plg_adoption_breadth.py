@@ -22,7 +22,7 @@ from zlib import crc32
 from msgspec import Struct
 
 from detectors import rarefaction
-from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Quantity
+from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Quantity, Reading
 from detectors.signals.measures import Values
 from detectors.signals.segmented import SegmentedSignal
 from detectors.signals.segmented_alerts import Case, Words
@@ -64,6 +64,7 @@ class AdoptionBreadth(SegmentedSignal):
     memory: type[Struct] | None = Memory
 
     unit: ClassVar[Quantity] = "features"
+    reading = Reading(frozenset({BREADTH}), "different features in ten uses", "features")
     measures: ClassVar[Mapping[str, Values]] = {
         BREADTH: Values(1, rarefaction.DRAWS),
         DEPTH: Values(2 / rarefaction.DRAWS, 1),

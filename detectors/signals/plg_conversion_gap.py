@@ -23,7 +23,15 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from detectors.signals.contract import ALL, BASELINE_RETAKEN, AccountFacts, AccountOutput, Point, Verdict
+from detectors.signals.contract import (
+    ALL,
+    BASELINE_RETAKEN,
+    AccountFacts,
+    AccountOutput,
+    Point,
+    Reading,
+    Verdict,
+)
 from detectors.signals.evidence import weigh_in
 from detectors.signals.measures import refuse_what_cannot_be
 from detectors.signals.plg_conversion_gap_judgement import (
@@ -90,6 +98,7 @@ class ConversionGap:
     listens = frozenset({"signed_up", "activated", "converted"})
     hears: frozenset[type[Envelope]] = frozenset()
     memory: type[Struct] | None = Told
+    reading = Reading(frozenset({PAID}), "share of activated accounts that paid")
 
     def __init__(
         self,
@@ -238,6 +247,7 @@ class ConversionGap:
     def step(self, state: GapState, observation: Observation) -> Sequence[DriftAlert | Notice]:
         """Raises EventRefused, with ``state`` as it was, for an observation that this signal can't have made."""
         refuse_what_cannot_be(SIGNAL, MEASURES, state.segments, observation)
+        state.told = ()
         measure, at, began = observation.measure, observation.at, observation.began
         if measure in (CONVERSION_SEEN, ACTIVATION_SEEN):
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
@@ -246,6 +256,8 @@ class ConversionGap:
         if measure in (SIGN_UP_SEEN, CONVERSION_SEEN, ACTIVATION_SEEN):
             return self._happened(state, observation)
         reason = measure if measure == SALES_LED else self._left_edge(state, measure, began)
+        if not reason:
+            state.told = (observation,)
         out: list[DriftAlert | Notice] = []
         for name in self._touched(state, observation.segments.get("source", UNKNOWN)):
             segment = state.segment(name)

@@ -6,6 +6,7 @@ which could be known to a state that saw one segment only (docs/decisions/drift-
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from detectors.signals.plg_conversion_gap_early import EarlyState, EarlyWatch
 from detectors.signals.segments import Roster, draw
 from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
 from schemas.errors import StateRefused
+from schemas.observations import Observation
 
 STATE_VERSION = 6
 
@@ -99,7 +101,7 @@ class Segment:
 class GapState:
     """``recorded_from``: measure -> from when on its ones are recorded at all. ``composition``: segment -> (accounts,
     converted) in the baseline stretch of ``all``. ``market_wide_episode``: the last episode of ``all`` that was told to be
-    market-wide."""
+    market-wide. ``told``: what the last step counted in ``all``."""
 
     def __init__(self, watching: Watching, stored: StoredState | None = None) -> None:
         self.watching = watching
@@ -107,6 +109,7 @@ class GapState:
         self.recorded_from = stored.recorded_from if stored else {}
         self.composition = stored.composition if stored else {}
         self.market_wide_episode = stored.market_wide_episode if stored else 0
+        self.told: Sequence[Observation] = ()
         kept = stored.segments if stored else {}
         self.segments = {name: Segment(watching, segment) for name, segment in kept.items()}
         self.segment(ALL)

@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.signals.bursts import BurstRule, close, due, join
-from detectors.signals.contract import ALL, AccountFacts, AccountOutput
+from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Reading
 from detectors.signals.known_tickets import hear
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
@@ -89,6 +89,7 @@ class TicketComprehension(SegmentedSignal):
     hears: frozenset[type[Envelope]] = frozenset({SupportTicket, ProductReleased})
     memory: type[Struct] | None = Memory
 
+    reading = Reading(frozenset({CATEGORISED, BY_TEXT}), "share of tickets that ask for the basics")
     measures: ClassVar[Mapping[str, Values]] = {
         CATEGORISED: Values(0, len(KINDS) - 1, whole=True),
         **dict.fromkeys((BY_TEXT, LAUNCHED, SEEN, "left_truncated", "too_many_tickets"), SHARE),

@@ -26,6 +26,7 @@ from detectors.signals.contract import (
     AccountFacts,
     AccountOutput,
     Quantity,
+    Reading,
     Verdict,
 )
 from detectors.signals.evidence import shown, weigh_in
@@ -51,6 +52,7 @@ class SegmentedSignal(ABC):
     listens: frozenset[str] = frozenset()
     hears: frozenset[type[Envelope]] = frozenset()
     memory: type[Struct] | None = None
+    reading: Reading
 
     unit: ClassVar[Quantity] = "share"
     measures: ClassVar[Mapping[str, Values]]
@@ -151,6 +153,7 @@ class SegmentedSignal(ABC):
 
     def step(self, state: SegmentedState, observation: Observation) -> Sequence[DriftAlert | Notice]:
         refuse_what_cannot_be(self.name, self.measures, state.segments, observation)
+        state.told = ()
         measure, at = observation.measure, observation.at
         if measure == BASELINE_RETAKEN:
             return retake(self, state, observation.segments["segment"], at)
@@ -164,7 +167,7 @@ class SegmentedSignal(ABC):
             if isinstance(found, str):
                 reason = found
             else:
-                readings = found
+                state.told = readings = found
         out: Alerts = []
         if reason:
             for name in state.touched_by(observation.segments, self.max_segments):

@@ -8,7 +8,7 @@ One state holds all segments of a signal (docs/decisions/drift-state-by-signal.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from detectors.signals.evidence import Weighed, merge_evidence
 from detectors.signals.monitor import Monitor
 from detectors.signals.segments import UNKNOWN, Roster, draw, segment_of
 from schemas.errors import StateRefused
+from schemas.observations import Observation
 
 FRAME_VERSION = 1
 _FRAME = 1000
@@ -66,7 +67,8 @@ class Segment:
 
 class SegmentedState:
     """``shared``: what the signal itself keeps over all segments, or None. ``recorded_from``: measure -> from when on (Unix
-    seconds) it is recorded at all. ``market_wide_episode``: the last episode of ``all`` that was told to be market-wide."""
+    seconds) it is recorded at all. ``market_wide_episode``: the last episode of ``all`` that was told to be market-wide.
+    ``told``: what the last step told the monitors."""
 
     def __init__(self, make: MakeMonitor, dimensions: tuple[str, ...], shared: Any) -> None:
         self._make = make
@@ -74,6 +76,7 @@ class SegmentedState:
         self.rosters = {dimension: Roster([], False) for dimension in dimensions}
         self.recorded_from: dict[str, float] = {}
         self.market_wide_episode = 0
+        self.told: Sequence[Observation] = ()
         self.segments: dict[str, Segment] = {}
         self.segment(ALL)
 

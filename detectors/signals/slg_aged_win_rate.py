@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from detectors.signals.contract import Quantity
+from detectors.signals.contract import Quantity, Reading
 from detectors.signals.opportunities import LOST, OPENED, SEEN, WON, OpportunitySignal
 from detectors.signals.segmented_alerts import Case, Words
 from detectors.signals.slg_aged_win_rate_monitor import AgedMonitor
@@ -33,6 +33,7 @@ class AgedWinRate(OpportunitySignal):
 
     name = "slg.aged_win_rate"
     title = "what becomes of opportunities past the median cycle"
+    reading = Reading(frozenset({WON}), "days until an opportunity was won", "days")
     unit: ClassVar[Quantity] = "ratio"
     monitor_state: ClassVar[type[Struct]] = AgedState
     state_version: ClassVar[int] = 3

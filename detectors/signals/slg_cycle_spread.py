@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from detectors.signals.contract import Reading
 from detectors.signals.opportunities import LOST, OPENED, SEEN, WON, OpportunitySignal
 from detectors.signals.segmented_alerts import Case, Words
 from detectors.signals.slg_cycle_spread_monitor import SpreadMonitor
@@ -32,6 +33,7 @@ class CycleSpread(OpportunitySignal):
 
     name = "slg.cycle_spread"
     title = "how differently long opportunities take"
+    reading = Reading(frozenset({WON, LOST}), "days until an opportunity was closed", "days")
     monitor_state: ClassVar[type[Struct]] = SpreadState
     state_version: ClassVar[int] = 4
 

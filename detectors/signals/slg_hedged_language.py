@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Struct, field
 
 from detectors.signals.bursts import BurstRule
-from detectors.signals.contract import ALL, AccountFacts, AccountOutput
+from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Reading
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.new_opportunities import Known, Opening, due, over, take_in
@@ -94,6 +94,7 @@ class HedgedLanguage(SegmentedSignal):
     hears: frozenset[type[Envelope]] = frozenset({StageChanged})
     memory: type[Struct] | None = Memory
 
+    reading = Reading(frozenset({HEDGED}), "share of new opportunities that hedge about fit")
     measures: ClassVar[Mapping[str, Values]] = dict.fromkeys(
         (HEDGED, NOTE, SEEN, *APART.values(), "left_truncated", "too_many_open"), SHARE
     )

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from detectors.sequential.binomial_interval import interval
 from detectors.signals.bursts import BurstRule
-from detectors.signals.contract import ALL, AccountFacts, AccountOutput
+from detectors.signals.contract import ALL, AccountFacts, AccountOutput, Reading
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.new_opportunities import Known, Opening, due, over, take_in
@@ -80,6 +80,7 @@ class OffProfilePipeline(SegmentedSignal):
     hears: frozenset[type[Envelope]] = frozenset({StageChanged})
     memory: type[Struct] | None = Memory
 
+    reading = Reading(frozenset({OFF_PROFILE}), "share of new opportunities that are off profile")
     measures: ClassVar[Mapping[str, Values]] = dict.fromkeys(
         (OFF_PROFILE, OFF_PROFILE_BEFORE, SEEN, "left_truncated", "too_many_open", "no_profile"), SHARE
     )

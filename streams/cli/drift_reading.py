@@ -17,6 +17,7 @@ from streams.serving.drift_verdicts import verdict_views
 from streams.serving.records import ledger_view
 from streams.serving.sources import source_of
 from streams.serving.views import LedgerView, VerdictView
+from streams.settings_names import refuse_unknown_names
 from streams.terminal_text import printable
 from streams.web.wording import segment_words
 
@@ -32,13 +33,14 @@ class DriftReading(Struct):
 
 
 def read_drift(settings: Settings, data_dir: Path | None) -> DriftReading:
-    """All of one moment. Raises Unreadable, StateRefused."""
+    """All of one moment. Raises BadInput, Unreadable, StateRefused."""
     with closing(source_of(settings, data_dir)) as source, source.snapshot() as snapshot:
         return DriftReading(_verdicts(snapshot, settings), [], ledger_view(snapshot))
 
 
 def read_segment(settings: Settings, data_dir: Path | None, signal: str, segment: str) -> DriftReading:
-    """Its verdict alone, and what was said of it. Raises BadParameter as find_verdict does, Unreadable, StateRefused."""
+    """Its verdict alone, and what was said of it. Raises BadParameter as find_verdict does, BadInput,
+    Unreadable, StateRefused."""
     with closing(source_of(settings, data_dir)) as source, source.snapshot() as snapshot:
         verdict = find_verdict(_verdicts(snapshot, settings), signal, segment)
         said = newest_alerts(snapshot, Wanted(signal=signal, segment=verdict.segment), MAX_ALERTS)
@@ -63,4 +65,5 @@ def find_verdict(verdicts: list[VerdictView], signal: str, segment: str) -> Verd
 
 
 def _verdicts(snapshot: Snapshot, settings: Settings) -> list[VerdictView]:
+    refuse_unknown_names(settings, None)
     return verdict_views(snapshot, signals(settings.drift), settings.drift)

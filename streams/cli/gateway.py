@@ -11,6 +11,7 @@ from streams.cli.until_signal import configure_service_logs, run_until_signal
 from streams.icp_files import load_icps
 from streams.kafka.gateway_service import GatewayService
 from streams.settings_file import load_settings
+from streams.settings_names import refuse_unknown_names
 
 
 @click.command(name="gateway")
@@ -26,7 +27,9 @@ def command(
     """
     configure_service_logs(json_logs)
     settings = load_settings(settings_path, {} if listen is None else {"listen": listen})
-    service = GatewayService(settings, load_icps(icp_paths or settings.icp))
+    icps = load_icps(icp_paths or settings.icp)
+    refuse_unknown_names(settings, icps)
+    service = GatewayService(settings, icps)
     run_until_signal(
         lambda: service.run(
             lambda: click.echo(f"plumbline listens on {service.url}  (open it in a browser; Ctrl-C ends)")

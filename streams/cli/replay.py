@@ -21,6 +21,7 @@ from streams.cli.verdict_styles import STYLES
 from streams.icp_files import load_icps
 from streams.replay import DriftRow, ReplayReport, processes_for, replay, report_json
 from streams.settings_file import load_settings
+from streams.settings_names import refuse_unknown_names
 from streams.terminal_text import printable
 from streams.web.drift_rows import STATE_ORDER
 from streams.web.wording import measure
@@ -68,6 +69,7 @@ def command(
     """
     settings = load_settings(settings_path, needs=())
     icps = load_icps(icp_paths or settings.icp)
+    refuse_unknown_names(settings, icps)
     rejects_to = rejects or events[0].with_suffix(".rejects.jsonl")
     outputs = {"--rejects": rejects_to} | ({"-o": output} if output is not None else {})
     refuse_outputs(

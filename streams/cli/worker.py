@@ -13,6 +13,7 @@ from streams.icp_files import load_icps
 from streams.kafka.worker import Worker
 from streams.pipeline import spare_the_collector
 from streams.settings_file import load_settings
+from streams.settings_names import refuse_unknown_names
 
 SWITCH_S = 0.01
 """How long the thread that steps keeps the interpreter when others want it: twice Python's own, since each time it gets it back
@@ -33,7 +34,9 @@ def command(
     """
     configure_service_logs(json_logs)
     settings = load_settings(settings_path)
-    worker = Worker(settings, load_icps(icp_paths or settings.icp), metrics_at=metrics)
+    icps = load_icps(icp_paths or settings.icp)
+    refuse_unknown_names(settings, icps)
+    worker = Worker(settings, icps, metrics_at=metrics)
     spare_the_collector()
     sys.setswitchinterval(SWITCH_S)
     run_until_signal(

@@ -160,7 +160,9 @@ class Worker:
             )
             self._lists.take_over(partition)  # before the first commit, which writes places by this ICP file
             return intake
-        stage_of_drift = DriftStage(signals(self.settings.drift), self._icps)
+        stage_of_drift = DriftStage(
+            signals(self.settings.drift), self._icps, self.settings.drift.second_opinion
+        )
         partitions = self.settings.kafka.partitions
         return ObservationIntake(
             DriftIntake(self._store, stage_of_drift, self._observations, partition, partitions, now=self._now)

@@ -8,11 +8,11 @@ from detectors.catalogue import monitors
 from detectors.drift import DriftStage, all_verdicts
 from detectors.health.data_health import DataHealth
 from detectors.health.share import WATCHES
-from detectors.signals.contract import Signal, Verdict, VerdictState
+from detectors.signals.contract import Opinion, Signal, Verdict, VerdictState
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
-from streams.serving.views import DecidedView, MovedView, PointView, VerdictView, WeighedView
+from streams.serving.views import DecidedView, MovedView, OpinionView, PointView, VerdictView, WeighedView
 
 A_SOURCE_A_YEAR = 1 / WATCHES
 """False alarms: data.health has a budget of its own, one a year for all sources."""
@@ -24,7 +24,7 @@ def verdict_views(
 ) -> list[VerdictView]:
     """In the order of the catalogue; of each signal ``all`` first. Raises StateRefused."""
     share = settings.false_alarms_per_year / monitors(settings)
-    stage = DriftStage(signals)
+    stage = DriftStage(signals, second_opinions=settings.second_opinion)
     stored = snapshot.drift_states([stage.beside_key, *(signal.name for signal in signals)])
     states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
     titles = {signal.name: signal.title for signal in signals}
@@ -88,4 +88,12 @@ def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> Verdict
             )
             for each in verdict.decisions
         ],
+        second_opinion=None if verdict.second_opinion is None else _opinion(verdict.second_opinion),
+    )
+
+
+def _opinion(opinion: Opinion) -> OpinionView:
+    found_at = opinion.found_at
+    return OpinionView(
+        detector=opinion.detector, n=opinion.n, found_at=None if found_at is None else moment(found_at)
     )

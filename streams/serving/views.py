@@ -239,6 +239,14 @@ class MovedView(Struct, kw_only=True):
     since: datetime | None
 
 
+class OpinionView(Struct, kw_only=True):
+    """River's ``detector`` beside the signal: how many observations it has read, and when it last found a change."""
+
+    detector: str
+    n: int
+    found_at: datetime | None
+
+
 class VerdictView(Struct, kw_only=True):
     """What is known of one signal in one segment (detectors/signals/contract.py). ``unit`` is that of ``before`` and ``now``;
     ``false_alarms_per_year``: how often the threshold is passed by mistake here, its share of the installation's budget."""
@@ -266,6 +274,8 @@ class VerdictView(Struct, kw_only=True):
     decisions: list[DecidedView] = []
     moved_too: list[MovedView] = []
     """of a drift: what else drifts"""
+    second_opinion: OpinionView | None = None
+    """of ``all``, where the settings ask for one"""
 
 
 class LedgerView(Struct, kw_only=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import Quantity, VerdictState
 from schemas.alerts import Interval
-from streams.serving.views import DecidedView, MovedView, VerdictView
+from streams.serving.views import DecidedView, MovedView, OpinionView, VerdictView
 from streams.web.charts import Sparkline, sparkline, strength
 from streams.web.counted_out import CountedOut, counted_out_words
 from streams.web.wording import (
@@ -67,6 +67,8 @@ class DriftRow(Struct, kw_only=True):
     """the newest first"""
     moved_too: list[str]
     """what else drifts, in words"""
+    second_opinion: str
+    """what river's detector has come to, in words; empty without one"""
     charted: bool
     chart: Sparkline | None
 
@@ -124,6 +126,7 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         suspended=verdict.suspended,
         decisions=[decision_row(each) for each in verdict.decisions],
         moved_too=[moved_words(each) for each in verdict.moved_too],
+        second_opinion="" if verdict.second_opinion is None else opinion_words(verdict.second_opinion),
         charted=verdict.signal != DATA_HEALTH,
         chart=sparkline(verdict),
     )
@@ -154,6 +157,12 @@ def decision_row(decision: DecidedView) -> DecisionRow:
 def moved_words(moved: MovedView) -> str:
     since = "" if moved.since is None else f", since {day(moved.since)}"
     return f"{moved.signal}, {segment_words(moved.signal, moved.segment)}{since}"
+
+
+def opinion_words(opinion: OpinionView) -> str:
+    if opinion.found_at is None:
+        return f"{opinion.detector}, found nothing in {count(opinion.n)} observations"
+    return f"{opinion.detector}, last found a change on {day(opinion.found_at)}"
 
 
 def whole_days(days: float) -> str:

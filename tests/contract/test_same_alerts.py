@@ -8,6 +8,7 @@ over four, relay, observations topic, drift stage, alerts topic), and once two w
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sys
 import time
@@ -56,8 +57,11 @@ from tests.unit.simulated import ICP
 PARTITIONS = 4
 EVENTS = 200_000
 LIMIT_S = 500.0
-SETTINGS = Settings(clock="events", drift={"false_alarms_per_year": 12})
-"""so many that the planted drift is found within a small history"""
+SETTINGS = Settings(
+    clock="events",
+    drift={"false_alarms_per_year": 12, "second_opinion": {"plg.conversion_gap": "adwin"}},
+)
+"""so many that the planted drift is found within a small history; a second opinion is part of the state that is compared"""
 
 
 pytestmark = pytest.mark.timeout(900)  # 200 thousand events, four times, on a machine that may be slow
@@ -161,6 +165,8 @@ async def test_distributed_says_what_embedded_says(
         assert store.load(drift, [signal], None).states[signal].state == _drift_state(embedded, signal)
         (whole,) = [v for v in embedded.pipeline.verdicts() if (v.signal, v.segment) == (signal, "all")]
         assert [made.kind for made in whole.decisions] == ["baseline_retaken", "acknowledged"]
+        assert whole.second_opinion is not None
+        assert 0 < whole.second_opinion.n < whole.n  # begun anew with the baseline
         assert store.held_count(drift) == 0
     finally:
         store.close()
@@ -188,7 +194,8 @@ async def _run(lines: list[bytes], kafka: Kafka, store: RedisStore) -> tuple[Led
         for number in range(PARTITIONS)
     ]
     topic = kafka.prefix + "observations"
-    drift = DriftIntake(store, DriftStage(known, load_icps([ICP])), topic, 0, PARTITIONS)
+    stage = DriftStage(known, load_icps([ICP]), SETTINGS.drift.second_opinion)
+    drift = DriftIntake(store, stage, topic, 0, PARTITIONS)
     relay = Relay(
         store,
         {"bootstrap_servers": kafka.bootstrap},
@@ -271,7 +278,7 @@ async def test_worker_processes_say_what_embedded_says(
     await _publish(lines, kafka)
     settings = tmp_path / "plumbline.yaml"
     settings.write_text(
-        f"icp: [{ICP}]\nclock: events\ndrift: {{false_alarms_per_year: 12}}\n"
+        f"icp: [{ICP}]\nclock: events\ndrift: {json.dumps(SETTINGS.drift.model_dump(exclude_unset=True))}\n"
         f"kafka: {{bootstrap: '{kafka.bootstrap}', topic_prefix: {kafka.prefix}, partitions: {PARTITIONS}, replication: 1}}\n"
         f"redis: {{url: '{redis.settings.url}', key_prefix: {redis.settings.key_prefix}}}\n"
     )

@@ -17,7 +17,7 @@ from detectors.catalogue import signals
 from detectors.signals.plg_conversion_gap import ConversionGap
 from schemas.icp import ICP, load_icp
 from schemas.observations import Observation, encode_observation
-from schemas.settings import Settings
+from schemas.settings import DriftSettings, Settings
 from streams.gateway.auth import protect
 from streams.pipeline import Pipeline
 from streams.serving import Serving
@@ -140,9 +140,15 @@ def drifting(settings: Settings, days: int = 420) -> list[Observation]:
 class World:
     """A store in ``folder`` that events and observations are put into, and Serving over it as of NOW."""
 
-    def __init__(self, folder: Path, icps: Sequence[ICP] | None = None, now: float = NOW) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        icps: Sequence[ICP] | None = None,
+        now: float = NOW,
+        drift: DriftSettings | None = None,
+    ) -> None:
         self.path = folder / "plumbline.db"
-        self.settings = Settings(data_dir=folder)
+        self.settings = Settings(data_dir=folder, drift=drift or DriftSettings())
         self.icps = list(icps or [icp()])
         self.now = now
         self.events = Events()

@@ -60,7 +60,7 @@ def test_states_of_another_river_another_detector_or_other_parameters_are_refuse
         adwin.update(state, value, float(at))
     raw = adwin.encode_state(state)
     version, body = msgspec.msgpack.decode(raw)
-    assert body[0] == adwin._version
+    assert body[0] == adwin.version
 
     def with_field(number: int, value: object) -> bytes:
         return msgspec.msgpack.encode(

@@ -11,9 +11,13 @@ from schemas.errors import BadInput, FileRefused
 from schemas.icp import load_icp
 from schemas.settings import Settings
 from streams.cli.check import command as check
+from streams.cli.drift import command as drift
+from streams.cli.gateway import command as gateway
 from streams.cli.run import command as run
+from streams.cli.worker import command as worker
 from streams.settings_file import check_settings
 from streams.settings_names import refuse_unknown_names
+from tests.unit.serving_world import World
 
 ICP_TEXT = (Path(__file__).parents[2] / "examples" / "acme" / "icp.yaml").read_text(encoding="utf-8")
 SECRET = "whsec_" + "QUJD" * 10
@@ -62,6 +66,44 @@ def test_a_signal_that_is_not_there(path: Path) -> None:
 
 def test_a_variant_that_is_not_there(path: Path) -> None:
     assert refusals(path, "variants: [reverse-elt]") == [("unknown_variant", "subscriptions[1].variants[0]")]
+
+
+@pytest.mark.parametrize(
+    ("opinions", "code", "remedy"),
+    [
+        ("plg.conversion_gab: adwin", "unknown_signal", "use one of plg.adoption_breadth, slg.aged_win_rate"),
+        ("data.health: adwin", "unknown_signal", "use one of plg.adoption_breadth"),
+        ("slg.cycle_spread: hddm_a", "bad_value", "use adwin, page_hinkley or kswin"),
+        ("slg.cycle_spread: adwim", "bad_value", "kswin"),
+    ],
+)
+def test_a_second_opinion_that_is_not_there(path: Path, opinions: str, code: str, remedy: str) -> None:
+    written = f"drift: {{second_opinion: {{plg.conversion_gap: hddm_a, {opinions}}}}}\n"
+    with pytest.raises(FileRefused) as refused:
+        check_settings(written, str(path))
+    (problem,) = refused.value.problems
+    assert problem.code == code
+    assert problem.where.endswith(f"(drift.second_opinion.{opinions.partition(':')[0]})")
+    assert remedy in f"{problem.what} {problem.remedy}"
+
+
+@pytest.mark.parametrize("started", [run, worker, gateway])
+def test_nothing_starts_with_it(path: Path, started: object) -> None:
+    path.write_text(
+        "icp: [icp.yaml]\nkafka: {bootstrap: 127.0.0.1:1}\ndrift: {second_opinion: {plg.nothing: adwin}}\n",
+        encoding="utf-8",
+    )
+    result = called(started, "--settings", str(path))
+    assert isinstance(result.exception, BadInput)
+    assert "drift.second_opinion.plg.nothing: there is no signal" in result.exception.what
+
+
+@pytest.mark.parametrize("asked", ["plg.nothing: adwin", "slg.cycle_spread: hddm_a"])
+def test_nothing_is_shown_with_it(path: Path, asked: str) -> None:
+    World(path.parent).close()
+    path.write_text(f"data_dir: .\ndrift: {{second_opinion: {{{asked}}}}}\n", encoding="utf-8")
+    result = called(drift, "list", "--settings", str(path))
+    assert isinstance(result.exception, BadInput)
 
 
 def test_an_icp_file_that_is_not_right(path: Path) -> None:
