@@ -2,8 +2,8 @@
 
 Keyed by the signal's name. A signal without state begins with ``new_state``; what its half of the work is stands in
 detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), the second opinion where
-one is asked for (detectors/signals/second_opinion.py), and what was left out because a source was ill: the state of data.health is at hand in every step, since one order holds for all observations
-(detectors/suspension.py).
+one is asked for (detectors/signals/second_opinion.py), and what was left out because a source was ill
+(detectors/suspension.py): the state of data.health is at hand in every step, since one order holds for all observations.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from detectors.health.fields import Needs
 from detectors.health.needs import concerns, needs_of
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.health.tally import Heard
-from detectors.sequential.river_detector import Name
 from detectors.signals.contract import ACKNOWLEDGED, ALL, BASELINE_RETAKEN, Signal, Verdict
 from detectors.signals.second_opinion import OpinionState, SecondOpinion
 from detectors.suspension import adopted_until, count_out, over_until, shown, touched
 from schemas.icp import ICP
 from schemas.observations import Observation
+from schemas.settings import RiverDetectorName
 
 
 class DriftState(Struct):
@@ -64,7 +64,7 @@ class DriftStage:
         self,
         signals: Sequence[Signal],
         icps: Sequence[ICP] = (),
-        second_opinions: Mapping[str, Name] | None = None,
+        second_opinions: Mapping[str, RiverDetectorName] | None = None,
     ) -> None:
         """``icps``: they say which event types a milestone comes from, and so what an ill source takes from a signal. Who only
         shows what is stored needs none. ``second_opinions``: signal -> river's detector beside it."""

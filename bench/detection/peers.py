@@ -16,10 +16,11 @@ from bench.detection.shares import BASELINE, HALF, SHARE
 from bench.detection.tables import interval_of_mean, interval_of_quantile, poisson_interval, table
 from detectors.sequential.bernoulli_mixture import BernoulliMixture
 from detectors.sequential.contract import Detector
-from detectors.sequential.river_detector import Name, RiverDetector
+from detectors.sequential.river_detector import RiverDetector
+from schemas.settings import RiverDetectorName
 
 Floats = NDArray[np.float64]
-PEERS: tuple[tuple[Name, dict[str, Any], float], ...] = (
+PEERS: tuple[tuple[RiverDetectorName, dict[str, Any], float], ...] = (
     ("adwin", {}, 1.0),
     ("adwin", {"delta": 0.05}, 1.0),
     ("page_hinkley", {}, 1.0),

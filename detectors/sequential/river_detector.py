@@ -18,7 +18,7 @@ import importlib
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 from zlib import crc32
 
 from msgspec import Struct
@@ -26,25 +26,24 @@ from msgspec import Struct
 from detectors.sequential.contract import ChangeEstimate, Unit
 from detectors.sequential.stored_state import decode, encode
 from schemas.errors import StateRefused
-
-Name = Literal["adwin", "page_hinkley", "kswin", "hddm_a"]
+from schemas.settings import RiverDetectorName
 
 STATE_VERSION = 1
 _PARAMETER_BYTES = 36
 """delta, clock, bucket count, shortest window and grace: what ADWIN's own bytes begin with"""
-_CLASSES: Mapping[Name, tuple[str, str]] = {
+_CLASSES: Mapping[RiverDetectorName, tuple[str, str]] = {
     "adwin": ("river.drift", "ADWIN"),
     "page_hinkley": ("river.drift", "PageHinkley"),
     "kswin": ("river.drift", "KSWIN"),
     "hddm_a": ("river.drift.binary", "HDDMA"),
 }
-_NUMBERS: Mapping[Name, tuple[str, ...]] = {
+_NUMBERS: Mapping[RiverDetectorName, tuple[str, ...]] = {
     "adwin": (),
     "page_hinkley": ("_sum_increase", "_sum_decrease", "_min_increase", "_max_decrease"),
     "kswin": ("n", "p_value"),
     "hddm_a": (),
 }
-_MEANS: Mapping[Name, tuple[str, ...]] = {
+_MEANS: Mapping[RiverDetectorName, tuple[str, ...]] = {
     "adwin": (),
     "page_hinkley": ("_x_mean",),
     "kswin": (),
@@ -96,12 +95,12 @@ class RiverDetector:
 
     unit: ClassVar[Unit | None] = None
 
-    def __init__(self, name: Name, **parameters: Any) -> None:
-        if name not in get_args(Name):
-            raise ValueError(f"river's detectors are {', '.join(get_args(Name))}")
+    def __init__(self, name: RiverDetectorName, **parameters: Any) -> None:
+        if name not in get_args(RiverDetectorName):
+            raise ValueError(f"river's detectors are {', '.join(get_args(RiverDetectorName))}")
         if name == "kswin" and parameters.get("seed") is None:
             parameters["seed"] = 0
-        self.name: Name = name
+        self.name: RiverDetectorName = name
         self.parameters = parameters
         module, kind = _CLASSES[name]
         self._kind = getattr(importlib.import_module(module), kind)

@@ -19,12 +19,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from detectors.sequential.river_detector import Name, RiverDetector, RiverState
+from detectors.sequential.river_detector import RiverDetector, RiverState
 from detectors.sequential.stored_state import decode, encode
 from detectors.signals.contract import ALL, Opinion, Quantity, Reading, Signal
 from detectors.signals.words import day, per_hundred
 from schemas.alerts import Notice, alert_id, moment
 from schemas.duration import DAY
+from schemas.settings import RiverDetectorName
 
 FINDING = "second opinion"
 QUIET = 28 * DAY
@@ -53,7 +54,7 @@ class OpinionState:
         self.river = river
 
 
-def can_read(name: Name, reading: Reading) -> bool:
+def can_read(name: RiverDetectorName, reading: Reading) -> bool:
     """Whether river's detector takes such values: HDDM_A has an answer for 0 and 1 only."""
     return name != "hddm_a" or reading.unit == "share"
 
@@ -61,7 +62,7 @@ def can_read(name: Name, reading: Reading) -> bool:
 class SecondOpinion:
     """River's detector ``name`` beside ``signal``. Raises ValueError where it can't read the signal's values."""
 
-    def __init__(self, name: Name, signal: Signal) -> None:
+    def __init__(self, name: RiverDetectorName, signal: Signal) -> None:
         if not can_read(name, signal.reading):
             raise ValueError(f"{name} takes 0 and 1, and {signal.name} has other values")
         self._name = name

@@ -11,8 +11,9 @@ import pytest
 from river.drift import ADWIN, PageHinkley
 from river.drift.binary import HDDMA
 
-from detectors.sequential.river_detector import Name, RiverDetector
+from detectors.sequential.river_detector import RiverDetector
 from schemas.errors import StateRefused
+from schemas.settings import RiverDetectorName
 
 
 def stream(seed: int) -> list[float]:
@@ -23,7 +24,7 @@ def stream(seed: int) -> list[float]:
 @pytest.mark.parametrize(
     ("name", "kind"), [("adwin", ADWIN), ("page_hinkley", PageHinkley), ("hddm_a", HDDMA)]
 )
-def test_it_says_what_river_says_through_any_storing(name: Name, kind: type) -> None:
+def test_it_says_what_river_says_through_any_storing(name: RiverDetectorName, kind: type) -> None:
     river, detector = kind(), RiverDetector(name)
     state = detector.new_state()
     alarms = 0

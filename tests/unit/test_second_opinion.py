@@ -13,7 +13,6 @@ import pytest
 
 from detectors.drift import DriftStage
 from detectors.effects import Effects
-from detectors.sequential.river_detector import Name
 from detectors.signals.contract import ALL, Opinion, Signal
 from detectors.signals.second_opinion import FINDING, QUIET, SecondOpinion
 from detectors.signals.slg_hedged_language import HEDGED
@@ -21,7 +20,7 @@ from schemas.alerts import Alert, Notice
 from schemas.duration import DAY
 from schemas.errors import StateRefused
 from schemas.observations import Observation, encode_observation
-from schemas.settings import DriftSettings, Settings
+from schemas.settings import DriftSettings, RiverDetectorName, Settings
 from streams.pipeline import Pipeline
 from streams.stores.memory import MemoryStore
 from tests.unit import notes_world
@@ -47,7 +46,10 @@ class Heard:
 
 
 def heard(
-    signal: Signal, name: Name | None, observations: Sequence[Observation], raw: bytes | None = None
+    signal: Signal,
+    name: RiverDetectorName | None,
+    observations: Sequence[Observation],
+    raw: bytes | None = None,
 ) -> Heard:
     stage = DriftStage([signal], second_opinions={} if name is None else {signal.name: name})
     state = stage.new_state(signal.name) if raw is None else stage.decode_state(signal.name, raw)
@@ -78,7 +80,7 @@ def test_a_change_of_every_signal_is_noticed_and_its_drift_is_not_touched(course
 
 
 @pytest.mark.parametrize("name", ["adwin", "page_hinkley", "kswin", "hddm_a"])
-def test_each_detector_finds_the_change_and_its_end(name: Name) -> None:
+def test_each_detector_finds_the_change_and_its_end(name: RiverDetectorName) -> None:
     days = [(each.at.timestamp() - notes()[0].at) / DAY for each in heard(NOTES, name, notes()).notices]
     assert any(150 < day < 215 for day in days)
     assert any(230 < day < 300 for day in days)
