@@ -1,7 +1,8 @@
 """What settings name that stands elsewhere: ICP files, their variants, the drift signals.
 
 A subscription with a misspelt name would send nothing, without a word, and a second opinion find nothing: so it is refused
-where it is read. What the settings show by themselves is refused in schemas/settings.py.
+where it is read. What the settings show by themselves is refused in schemas/settings.py. The signals are imported where something names one: that takes a
+second, which most commands need not wait.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _unknown(settings: Settings, icps: Sequence[ICP] | None) -> Iterator[Misfit]
 def _opinions(asked: Mapping[str, RiverDetectorName]) -> Iterator[Misfit]:
     if not asked:
         return
-    from detectors.catalogue import SIGNALS  # here, for the reason given in _signals
+    from detectors.catalogue import SIGNALS
     from detectors.signals.second_opinion import can_read
 
     place: Path = ("drift", "second_opinion")
@@ -83,8 +84,6 @@ def _not_among(
 
 
 def _signals() -> Sequence[str]:
-    from detectors.catalogue import (
-        VERDICTS_OF,
-    )  # here, since it takes a second that most commands need not wait
+    from detectors.catalogue import VERDICTS_OF
 
     return VERDICTS_OF

@@ -160,9 +160,8 @@ class Worker:
             )
             self._lists.take_over(partition)  # before the first commit, which writes places by this ICP file
             return intake
-        stage_of_drift = DriftStage(
-            signals(self.settings.drift), self._icps, self.settings.drift.second_opinion
-        )
+        drift = self.settings.drift
+        stage_of_drift = DriftStage(signals(drift), self._icps, drift.second_opinion)
         partitions = self.settings.kafka.partitions
         return ObservationIntake(
             DriftIntake(self._store, stage_of_drift, self._observations, partition, partitions, now=self._now)
