@@ -99,6 +99,20 @@ def test_it_re_arms_by_a_negative_event() -> None:
     assert alerts[0].trigger >= 40
 
 
+def test_a_profile_that_lowers_the_score_brings_the_re_arming_nearer() -> None:
+    text = VARIANT + (
+        "      - {name: export, when: {event: product.event, name: export, account: {tier: team}}, weight: 60, half_life: 7d, "
+        'because: "They outgrow it"}\n'
+    )
+    account = Account(icp(text))
+    account.take(profile(T0 - DAY, tier="team", **GOOD), product(T0, "export"))
+    account.take(visit(T0), product(T0))
+    assert not account.take(profile(T0 + DAY, tier="free"))
+    assert 25 < account.score(T0 + DAY) < 40
+    (again,) = triggers(account.take(visit(T0 + 8 * DAY)))
+    assert again.trigger > 40
+
+
 def test_a_pause_holds_back_and_its_end_looks_again() -> None:
     text = VARIANT + "    alert: {cooldown: 10d}\n"
     account = Account(icp(text))

@@ -12,11 +12,14 @@ import pytest
 
 from detectors.drift import DriftStage, all_verdicts
 from detectors.effects import Effects
+from detectors.health.data_health import Fact
 from detectors.health.fields import BUCKETS
 from detectors.health.needs import needs_of
+from detectors.health.watch import Illness
 from detectors.signals.contract import ACKNOWLEDGED, BASELINE_RETAKEN, Verdict
 from detectors.signals.plg_adoption_breadth import AdoptionBreadth
 from detectors.signals.plg_conversion_gap import ConversionGap
+from detectors.suspension import adopted_until, over_until
 from schemas.alerts import Alert, DataHealthAlert, DriftAlert, decode_alert
 from schemas.duration import DAY, HOUR
 from schemas.observations import Observation, encode_observation
@@ -224,3 +227,12 @@ def test_a_new_vocabulary_that_stays_lets_signals_learn_anew() -> None:
 def test_a_signal_feeds_on_the_types_of_its_milestones() -> None:
     needs = needs_of(ConversionGap(), SAMPLE)
     assert set(needs) > set(ConversionGap.needs)
+
+
+def test_of_several_illnesses_the_last_end_counts() -> None:
+    def ill(ended: float | None, *, adopted: bool = False) -> Fact:
+        return Fact("support.ticket", Illness("silent", "", 1.0, 2.0, ended=ended, adopted=adopted))
+
+    facts = [ill(5.0, adopted=True), ill(9.0), ill(7.0, adopted=True), ill(None)]
+    assert (over_until(facts), adopted_until(facts)) == (9.0, 7.0)
+    assert (over_until([ill(None)]), adopted_until([])) == (0.0, 0.0)
