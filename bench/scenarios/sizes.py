@@ -41,6 +41,7 @@ _BY_NAME = {
     "slg-wide-pipeline": Size(accounts=4000, days=800),
     "plg-the-curious": Size(accounts=6000, days=600, activity=0.08, support=0.25),
     "slg-one-rep-hedges": Size(accounts=4000, days=500),
+    "clg-late-cohorts-leave": Size(accounts=6000, days=1100, activity=0.003, support=0.02),
     "data-help-desk-dies": Size(accounts=2000, days=400, support=1.0),
     "data-tickets-sent-twice": Size(accounts=2000, days=400, support=1.0),
     "data-notes-emptied": Size(accounts=3500, days=400),
