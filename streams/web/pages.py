@@ -21,6 +21,7 @@ from typing import Any, Literal, cast
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from detectors.signals.contract import ALL
 from schemas.alerts import moment as moment_of
 from streams.gateway.problem import RequestRefused
 from streams.serving import Serving, Wanted
@@ -37,6 +38,8 @@ ACCOUNTS = 20
 ALERTS = 12
 DEAD_LETTERS = 5
 EVERY_ALERT = Wanted()
+SECTIONS = ("accounts", "alerts", "drift", "ledger")
+"""The ids of the first page's parts."""
 
 STYLE = files("streams.web").joinpath("static/plumbline.css").read_bytes()
 ICON = files("streams.web").joinpath("static/plumbline.svg").read_bytes()
@@ -65,6 +68,7 @@ def page_routes(serving: Serving) -> list[web.RouteDef]:
         web.get("/", pages.shown(pages.first)),
         web.get("/accounts/{account:.+}", pages.shown(pages.account)),
         web.get("/drift/{signal}", pages.shown(pages.signal)),
+        *[web.get(f"/{section}", _section(section)) for section in SECTIONS],
         web.get("/static/plumbline.css", _file(STYLE, "text/css")),
         web.get("/static/plumbline.svg", _file(ICON, "image/svg+xml")),
     ]
@@ -88,7 +92,10 @@ class _Pages:
         )
         self._environment.filters.update({each.__name__: each for each in _FILTERS})
         self._environment.globals.update(
-            version=_VERSION, quadrants=wording.QUADRANTS, standings=wording.STANDINGS
+            version=_VERSION,
+            quadrants=wording.QUADRANTS,
+            standings=wording.STANDINGS,
+            sections=SECTIONS,
         )
 
     def shown(self, handler: Handler) -> Handler:
@@ -106,12 +113,15 @@ class _Pages:
         return handle
 
     async def first(self, request: web.Request) -> web.Response:
-        parameters = Parameters(request, ("variant", "order", "out", "cursor"))
+        parameters = Parameters(request, ("variant", "order", "out", "cursor", "learning"))
         variant = parameters.text("variant")
         order = cast(Literal["trigger", "fit"], parameters.choice("order", ORDERS, "trigger"))
         cursor = parameters.text("cursor")
         with_out = parameters.choice("out", OUT, "hide") == "show"
-        return await asyncio.to_thread(self._first, variant, order, cursor, with_out, request.path_qs)
+        with_learning = parameters.choice("learning", OUT, "hide") == "show"
+        return await asyncio.to_thread(
+            self._first, variant, order, cursor, with_out, with_learning, request.path_qs
+        )
 
     async def account(self, request: web.Request) -> web.Response:
         Parameters(request, ())
@@ -128,6 +138,7 @@ class _Pages:
         order: Literal["trigger", "fit"],
         cursor: str | None,
         with_out: bool,
+        with_learning: bool,
         here: str,
     ) -> web.Response:
         serving = self._serving
@@ -135,6 +146,9 @@ class _Pages:
         books = serving.books()
         verdicts = serving.drift()
         states = [verdict.state for verdict in verdicts]
+        shown = [
+            each for each in verdicts if with_learning or each.state != "learning" or each.segment == ALL
+        ]
         facts = {
             "here": here,
             "as_of": accounts.as_of,
@@ -147,7 +161,8 @@ class _Pages:
             "alerts": [card(alert) for alert in serving.newest_alerts(EVERY_ALERT, ALERTS)],
             "books": books,
             "alert_count": sum(books.alerts.values()),
-            "rows": drift_rows(verdicts),
+            "rows": drift_rows(shown),
+            "rows_left_out": len(verdicts) - len(shown),
             "drift_words": self._drift_words(verdicts),
             "drifting": states.count("drifting"),
             "acknowledged": states.count("acknowledged"),
@@ -207,6 +222,15 @@ class _Pages:
         now = moment_of(self._serving.now())
         text = self._environment.get_template(template).render({"as_of": now, "here": "", **facts})
         return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+def _section(section: str) -> Handler:
+    """Who types the address of a part of the first page, or shortens that of an account or a signal, gets there."""
+
+    async def handle(request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"/#{section}")
+
+    return handle
 
 
 def _file(body: bytes, content_type: str) -> Handler:

@@ -139,6 +139,26 @@ async def test_whom_the_screen_puts_out_is_shown_on_demand(world: World, url: st
     assert "Screened out Too small to need it" in shown.text
 
 
+async def test_segments_that_still_learn_are_shown_on_demand(world: World, url: str) -> None:
+    world.drift(days=30)
+    left_out = await page(url)
+    assert "all accounts plg.conversion_gap learning" in left_out.text
+    assert "content plg.conversion_gap" not in left_out.text
+    assert "2 segments are still learning and not shown" in left_out.text
+    (link,) = [link for link in left_out.links if "learning=show" in link]
+    shown = await page(url, link)
+    assert "content plg.conversion_gap learning" in shown.text
+    assert "not shown" not in shown.text
+
+
+@pytest.mark.parametrize("section", ["accounts", "alerts", "drift", "ledger"])
+async def test_the_address_of_a_part_leads_to_it(url: str, section: str) -> None:
+    answer = await get(url, f"/{section}")
+    assert answer.status == 200
+    assert f"/#{section}" in Page(answer.text).links
+    assert section in Page(answer.text).ids
+
+
 async def test_what_comes_from_outside_stays_text(world: World, url: str) -> None:
     alerting(world, EVIL, name=EVIL, hobby={"x": [EVIL]}, contacts=[{"title": EVIL}])
     first = await page(url)
