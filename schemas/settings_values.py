@@ -83,7 +83,7 @@ def webhook_secret(secret: SecretStr) -> SecretStr:
     if prefix or not MIN_SECRET_BYTES <= size <= MAX_SECRET_BYTES:
         raise Misfit(
             f"this is not a webhook secret: whsec_ and {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes in base64",
-            'make one with: echo "whsec_$(openssl rand -base64 32)"',
+            'make one with: echo "whsec_$(openssl rand -base64 32)"; env:NAME takes it from the environment',
             code="webhook_secret",
         )
     return secret

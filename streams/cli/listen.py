@@ -98,7 +98,7 @@ async def _listen(port: int, secrets_: Sequence[str], respond: int, count: int |
         loop.add_signal_handler(number, enough.set)
     url = await receiver.start(port)
     try:
-        click.echo(f"listening on {url} (stop with Ctrl-C)", err=True)
+        click.echo(f"listening on {url} for webhooks (stop with Ctrl-C)", err=True)
         await enough.wait()
     finally:
         await receiver.stop()

@@ -16,6 +16,8 @@ def service_address(ctx: click.Context, param: click.Parameter, value: str) -> U
         url = URL()
     if url.scheme not in ("http", "https") or not url.host or url.user or url.password or url.query_string:
         raise click.BadParameter("write it like http://127.0.0.1:8460, without a name, password or query")
+    if url.path.rstrip("/").endswith("/v1/events"):
+        raise click.BadParameter("leave /v1/events out: it is added to the service's address")
     return url
 
 

@@ -56,15 +56,15 @@ class Refusal(StrEnum):
     NO_ADDRESS = "no_address"
 
 
-_REMEDY = {
+_URL_REMEDY = {
     Refusal.PLAIN_HTTP: "use https; plain http is only for networks listed under egress.allow_networks",
     Refusal.BAD_URL: "write the URL as https://host/path",
     Refusal.SCHEME: "write the URL as https://host/path",
     Refusal.CREDENTIALS: "take user and password out of the URL; webhooks are authenticated by their signature",
     Refusal.ODD_ADDRESS: "write an IPv4 address as four decimal numbers, like 192.0.2.10",
     Refusal.NO_ADDRESS: "check the host name of the endpoint",
-    Refusal.METADATA: "if this is meant, list exactly this address (/32 or /128) under egress.allow_networks",
 }
+"""The other refusals are of an address, for the kind that it is of."""
 
 
 class EgressRefused(PlumblineError):
@@ -73,10 +73,14 @@ class EgressRefused(PlumblineError):
     exit_code = 2
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(
-            f"the endpoint may not be reached: {refusal.value}",
-            remedy=_REMEDY.get(refusal, "if this is meant, list the network under egress.allow_networks"),
-        )
+        words = refusal.value.replace("_", " ")
+        if refusal in _URL_REMEDY:
+            remedy = _URL_REMEDY[refusal]
+        else:
+            words += " address"
+            which = "exactly this address (/32 or /128)" if refusal is Refusal.METADATA else "its network"
+            remedy = f"if this is meant, list {which} in the settings, like egress: {{allow_networks: [10.20.0.0/16]}}"
+        super().__init__(f"the endpoint may not be reached: {words}", remedy=remedy)
         self.refusal = refusal
 
 

@@ -120,7 +120,7 @@ def test_lines_of_settings_are_not_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "allowed", "words"),
     [
-        ("https://2130706433/", "", "odd_address"),
+        ("https://2130706433/", "", "odd address"),
         ("https://[::ffff:127.0.0.1]/", "", "loopback"),
         ("http://10.0.0.7/hook", "", "private"),
         ("http://10.0.0.7/hook", "10.0.0.0/8", "ok"),

@@ -278,7 +278,7 @@ async def test_a_store_that_fails_is_tried_again_until_the_service_stops(tmp_pat
     [
         ("http://10.0.0.1/?key=hidden", SECRET, "private"),
         ("ftp://example.com/?key=hidden", SECRET, "scheme"),
-        ("https://127.1/?key=hidden", SECRET, "odd_address"),
+        ("https://127.1/?key=hidden", SECRET, "odd address"),
         ("https://example.com/?key=hidden", "whsec_hiddn", "secret"),
     ],
 )

@@ -131,6 +131,7 @@ async def test_a_source_that_the_token_may_not_write_is_rejected_line_by_line(tm
         (("nowhere.jsonl",), "No such file"),
         (("events.jsonl", "--url", "ftp://127.0.0.1"), "write it like http://127.0.0.1:8460"),
         (("events.jsonl", "--url", "http://jo:secret@127.0.0.1"), "without a name, password"),
+        (("events.jsonl", "--url", "http://127.0.0.1:8460/v1/events"), "leave /v1/events out"),
         (("events.jsonl", "--patience", "soon"), "write a duration"),
         ((".",), "Is a directory"),
     ],
