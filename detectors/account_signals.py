@@ -60,7 +60,8 @@ class Turn:
         state = self.state
         if state.source:
             return state.source
-        return self._in_force(state.now).acquisition.of_account(present(state), state.first_visit)
+        stated, _ = state.attributes.get("acquisition_source", (None, 0.0))
+        return self._in_force(state.now).acquisition.of_account(stated, state.first_visit)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -69,6 +70,10 @@ class Turn:
     @property
     def now(self) -> float:
         return self.state.now
+
+    @property
+    def told_until(self) -> float:
+        return self.effects.time
 
     @property
     def used(self) -> int:

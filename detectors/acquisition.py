@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 from detectors.matching import Predicate, glob_predicate
@@ -70,9 +69,10 @@ class Acquisition:
         found = self._find(normal)
         return found if found is not None else normal[:MAX_SOURCE]
 
-    def of_account(self, attributes: Mapping[str, Any], first_visit: Statement | None) -> str:
-        """The source of an account by its profile, else by its first visit (time and source), else unknown."""
-        stated = self.of_profile(attributes.get("acquisition_source"))
+    def of_account(self, written: object, first_visit: Statement | None) -> str:
+        """The source of an account by its profile's ``acquisition_source``, else by its first visit (time and source), else
+        unknown."""
+        stated = self.of_profile(written)
         if stated != UNKNOWN:
             return stated
         return first_visit[1] if first_visit is not None else UNKNOWN

@@ -71,6 +71,11 @@ class AccountFacts(Protocol):
         ...
 
     @property
+    def told_until(self) -> float:
+        """How far the time of the account's partition has come, Unix seconds: what was due by then has been told."""
+        ...
+
+    @property
     def used(self) -> int:
         """How many product events were heard of, ever, late ones too: a signal that asks how much the account uses the
         product needs to hear none of them."""

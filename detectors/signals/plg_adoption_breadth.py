@@ -7,7 +7,7 @@ What counts:
 2. Four weeks of every 24, from signing up on (else from ``customer_since``; else at a phase of the account's own): the first
    four weeks of a newcomer count at once, and one account's months, which are much alike, are not told as if they were
    many accounts'. It also keeps the watch cheap: five of six events are left at the first look.
-3. Told SETTLING after the four weeks; events that come later than that are not in it.
+3. Told SETTLING after the four weeks, by a timer from the FEWEST_USES-th use on; events that come later than that are not in it.
 4. Each account is compared with the baseline of its own tenure: newcomers try more things.
 5. ``drifting`` is: breadth up and depth down. A launch adds a feature: breadth up, depth holds, nothing is said.
 """
@@ -15,7 +15,6 @@ What counts:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar
 from zlib import crc32
 
@@ -48,10 +47,12 @@ _TELL = "tell"
 
 
 class Memory(Struct, array_like=True):
-    """Uses by feature in the four weeks that began at ``began`` (Unix seconds; -1: none are being counted)."""
+    """Uses by feature in the newest four weeks, which began at ``began`` (Unix seconds; -1: there are none, or they were told),
+    and how many these are."""
 
     began: float = -1.0
     uses: dict[str, int] = {}
+    counted: int = 0
 
 
 class AdoptionBreadth(SegmentedSignal):
@@ -112,22 +113,30 @@ class AdoptionBreadth(SegmentedSignal):
             return
         memory: Memory = facts.memory
         began = at - into
-        if abs(began - memory.began) >= DAY:  # a sign-up that moves within a day moves no window
+        if not -DAY < began - memory.began < DAY:  # a sign-up that moves within a day moves no window
             if began < memory.began or began + WINDOW + SETTLING <= facts.now:
                 return  # too late for four weeks that were told
-            memory.began, memory.uses = began, {}
-            output.set_timer(_TELL, began + WINDOW + SETTLING)
+            memory.began, memory.uses, memory.counted = began, {}, 0
+            output.drop_timer(_TELL)
         uses = memory.uses
-        if feature not in uses and len(uses) >= MOST_FEATURES:
-            feature = _REST
-        uses[feature] = uses.get(feature, 0) + 1
+        before = uses.get(feature)
+        if before is None:
+            feature = feature if len(uses) < MOST_FEATURES else _REST
+            before = uses.get(feature, 0)
+        uses[feature] = before + 1
+        memory.counted += 1
+        if memory.counted == FEWEST_USES:
+            # Not before: a timer costs more than these uses, and many accounts never get there.
+            due = memory.began + WINDOW + SETTLING
+            if due > facts.told_until:
+                output.set_timer(_TELL, due)
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None:
         memory: Memory = facts.memory
         began, uses = memory.began, list(memory.uses.values())
-        memory.began, memory.uses = -1.0, {}
+        memory.began, memory.uses, memory.counted = -1.0, {}, 0
         if sum(uses) < FEWEST_USES:
-            return
+            return  # a timer from before ``counted`` was kept: it was set at the first use
         stratum = tenure_band(facts.tenure_s(began))
         for measure, value in ((BREADTH, rarefaction.breadth(uses)), (DEPTH, rarefaction.depth(uses))):
             low, high = self.measures[measure].low, self.measures[measure].high
@@ -185,9 +194,8 @@ class AdoptionBreadth(SegmentedSignal):
         )
 
 
-@lru_cache(4096)
 def _phase(account: str) -> float:
-    """Seconds by which the cycle of an account without a tenure is moved. Asked for at each of its product events: remembered."""
+    """Seconds by which the cycle of an account without a tenure is moved."""
     return crc32(account.encode()) % CYCLE
 
 

@@ -309,13 +309,13 @@ def test_the_icp_files_spellings_hold_for_accounts() -> None:
 @pytest.mark.parametrize("value", [None, 7, ["email"], {"a": 1}, True])
 def test_a_source_that_is_no_text_is_none(value: Any) -> None:
     assert TABLE.of_profile(value) == UNKNOWN
-    assert TABLE.of_account({"acquisition_source": value}, (T0, "social")) == "social"
-    assert TABLE.of_account({"acquisition_source": value}, None) == UNKNOWN
+    assert TABLE.of_account(value, (T0, "social")) == "social"
+    assert TABLE.of_account(value, None) == UNKNOWN
 
 
 def test_before_the_sign_up_it_is_as_it_stands() -> None:
-    assert TABLE.of_account({"acquisition_source": "CPC"}, (T0, "social")) == "paid_search"
-    assert TABLE.of_account({"acquisition_source": "other"}, (T0, "social")) == "social"
+    assert TABLE.of_account("CPC", (T0, "social")) == "paid_search"
+    assert TABLE.of_account("other", (T0, "social")) == "social"
 
 
 HISTORY = st.lists(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import Raw
+from msgspec.msgpack import encode
 
 from detectors import rarefaction
 from detectors.signals.plg_adoption_breadth import (
@@ -86,6 +89,46 @@ def test_late_uses_count_until_the_four_weeks_are_told() -> None:
     account.take(*using(*"cccccccccccc", begin=T0 + 3 * DAY))
     account.wait(T0 + CYCLE)
     assert told(account) == {}
+
+
+def test_no_timer_waits_for_an_account_that_uses_too_little() -> None:
+    account = signed_up()
+    account.take(*using(*"aaaabbbcd", begin=T0 + DAY))
+    assert account.state.timers == {}
+    account.take(*using("e", begin=T0 + 2 * DAY))
+    assert [*account.state.timers.values()] == [T0 + WINDOW + SETTLING]
+
+
+def test_a_tenth_use_that_comes_after_the_four_weeks_settled_is_too_late() -> None:
+    account = signed_up()
+    account.take(*using(*"aaaabbbcd", begin=T0 + DAY))
+    account.effects.time = T0 + WINDOW + SETTLING  # by what others do
+    account.take(*using(*"abcdefghijk", begin=T0 + 3 * DAY))
+    account.wait(T0 + CYCLE)
+    assert told(account) == {}
+
+
+def test_a_sign_up_ends_the_four_weeks_that_were_being_counted() -> None:
+    """Their timer would end the newcomer's in the middle."""
+    since = datetime.fromtimestamp(T0, UTC).isoformat()
+    account = Account(signals=[SIGNAL])
+    account.take(profile(T0, customer_since=since), *using(*"aaaaabbbbb", begin=T0 + DAY))
+    account.take(product(T0 + 20 * DAY, "signed_up"), *using(*"aaabbbccc", begin=T0 + 21 * DAY))
+    account.take(*using("d", begin=T0 + 35 * DAY))
+    account.wait(T0 + CYCLE)
+    assert told(account)[BREADTH].began == T0 + 20 * DAY
+
+
+def test_four_weeks_whose_timer_was_set_at_the_first_use_are_told_as_ever() -> None:
+    """So it was before uses were counted together: the memory lacks the number."""
+    for uses, tells in (("aaaaabbbcd", True), ("aaaabbbcd", False)):
+        account = signed_up()
+        account.take(*using(*uses, begin=T0 + DAY))
+        memory = account.state.memories[SIGNAL.name]
+        account.state.memories[SIGNAL.name] = Raw(encode([memory.began, memory.uses]))
+        account.state.timers[f"signal:{SIGNAL.name}:tell"] = T0 + WINDOW + SETTLING
+        account.wait(T0 + CYCLE)
+        assert bool(told(account)) is tells
 
 
 def test_who_has_no_tenure_is_asked_at_a_phase_of_its_own() -> None:
