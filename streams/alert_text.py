@@ -23,6 +23,7 @@ from schemas.alerts import (
     TriggerReason,
 )
 from streams.terminal_text import printable
+from streams.web.wording import day, sentence, words
 
 MIN_WIDTH = 40
 ID_DIGITS = 12
@@ -64,20 +65,20 @@ def _trigger(alert: TriggerAlert, width: int) -> Iterable[str]:
         width,
     )
     yield ""
-    why_them = [f"{_words(r.name)} ({r.weight:+.0f}): {r.because}" for r in alert.why_them]
+    why_them = [f"{words(r.name)} ({r.weight:+.0f}): {r.because}" for r in alert.why_them]
     yield from _field("Why them", why_them, width)
     yield from _field("Why now", [*map(_why_now, alert.why_now), *_other_parts(alert)], width)
     yield from _field("Blocked", map(_blocker, alert.blockers), width)
     yield from _field("Expect", [f'"{o.says}" - {o.answer}' for o in alert.expect], width)
     reach = " · ".join(map(_reach, alert.reach))
     yield from _field("Reach", [reach] if reach else [], width)
-    yield from _field("Next", [f"{_sentence(alert.next)} ({_id(alert)})"], width)
+    yield from _field("Next", [f"{sentence(alert.next)} ({_id(alert)})"], width)
 
 
 def _why_now(reason: TriggerReason) -> str:
     latest = f"; latest {_when(reason.evidence[0].at)}" if reason.evidence else ""
     return (
-        f"{_words(reason.name)} ({reason.contribution:+.0f}, fades {reason.fades}): {reason.because}{latest}"
+        f"{words(reason.name)} ({reason.contribution:+.0f}, fades {reason.fades}): {reason.because}{latest}"
     )
 
 
@@ -87,12 +88,12 @@ def _other_parts(alert: TriggerAlert) -> list[str]:
     others.sort(key=lambda part: (-abs(part.contribution), part.name))
     if not others:
         return []
-    return ["and " + ", ".join(f"{_words(part.name)} ({part.contribution:+.0f})" for part in others)]
+    return ["and " + ", ".join(f"{words(part.name)} ({part.contribution:+.0f})" for part in others)]
 
 
 def _blocker(blocker: ActiveBlocker) -> str:
     """One of this variant would have held the alert back."""
-    return f"for another variant: {_words(blocker.name)}, not before {_day(blocker.until)}: {blocker.because}"
+    return f"for another variant: {words(blocker.name)}, not before {day(blocker.until)}: {blocker.because}"
 
 
 def _reach(reach: Reach) -> str:
@@ -104,26 +105,26 @@ def _reach(reach: Reach) -> str:
 def _blocker_ended(alert: BlockerEnded, width: int) -> Iterable[str]:
     yield from _wrapped(f"BLOCKER ENDED · {_account(alert)} · {alert.variant}", width)
     yield from _wrapped(
-        f"{_words(alert.blocker)} was in the way until {_day(alert.at)}: {_sentence(alert.because)}"
+        f"{words(alert.blocker)} was in the way until {day(alert.at)}: {sentence(alert.because)}"
         f" Fit is {alert.fit:.0f} of 100, trigger {alert.trigger:.0f}.",
         width,
     )
-    yield from _wrapped(f"Next: {_sentence(alert.next)} ({_id(alert)})", width)
+    yield from _wrapped(f"Next: {sentence(alert.next)} ({_id(alert)})", width)
 
 
 def _activation_missed(alert: ActivationMissed, width: int) -> Iterable[str]:
     yield from _wrapped(f"ACTIVATION MISSED · {_account(alert)} · {alert.variant}", width)
     yield from _wrapped(
-        f"Signed up on {_day(alert.signed_up)} and was not {_words(alert.milestone)} within {alert.within}."
+        f"Signed up on {day(alert.signed_up)} and was not {words(alert.milestone)} within {alert.within}."
         f" Fit is {alert.fit:.0f} of 100.",
         width,
     )
-    yield from _wrapped(f"Next: {_sentence(alert.next)} ({_id(alert)})", width)
+    yield from _wrapped(f"Next: {sentence(alert.next)} ({_id(alert)})", width)
 
 
 def _drift(alert: DriftAlert, width: int) -> Iterable[str]:
     yield from _wrapped(
-        f"{alert.state.upper()} · {alert.signal} · {_segment(alert.segment)} · {_day(alert.at)}", width
+        f"{alert.state.upper()} · {alert.signal} · {_segment(alert.segment)} · {day(alert.at)}", width
     )
     yield from _wrapped(alert.what, width)
     yield from _wrapped(alert.means, width)
@@ -133,7 +134,7 @@ def _drift(alert: DriftAlert, width: int) -> Iterable[str]:
 
 def _notice(alert: Notice, width: int) -> Iterable[str]:
     yield from _wrapped(
-        f"NOTICE · {_words(alert.finding)} · {alert.signal} · {_segment(alert.segment)} · {_day(alert.at)}",
+        f"NOTICE · {words(alert.finding)} · {alert.signal} · {_segment(alert.segment)} · {day(alert.at)}",
         width,
     )
     yield from _wrapped(alert.what, width)
@@ -143,7 +144,7 @@ def _notice(alert: Notice, width: int) -> Iterable[str]:
 def _data_health(alert: DataHealthAlert, width: int) -> Iterable[str]:
     symptom = f"{alert.symptom} {alert.field}".strip()
     yield from _wrapped(
-        f"SOURCE {alert.state.upper()} · {symptom} · {alert.type} · {alert.source} · {_day(alert.at)}", width
+        f"SOURCE {alert.state.upper()} · {symptom} · {alert.type} · {alert.source} · {day(alert.at)}", width
     )
     yield from _wrapped(alert.what, width)
     yield from _wrapped(alert.means, width)
@@ -163,22 +164,9 @@ def _id(alert: Alert) -> str:
     return f"id {alert.id[:ID_DIGITS]}"
 
 
-def _words(name: str) -> str:
-    return name.replace("-", " ").replace("_", " ")
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
 def _when(at: datetime) -> str:
     utc = at.astimezone(UTC)
     return f"{utc:%a} {utc.day} {utc:%b %Y %H:%M} UTC"
-
-
-def _day(at: datetime) -> str:
-    utc = at.astimezone(UTC)
-    return f"{utc.day} {utc:%b %Y}"
 
 
 def _field(label: str, texts: Iterable[str], width: int) -> Iterable[str]:

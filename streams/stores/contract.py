@@ -53,6 +53,17 @@ class Claim(Struct, frozen=True, kw_only=True):
     """newest event time applied so far, Unix seconds; 0 before the first"""
     ledger: Ledger
 
+    def after(self, commit: Commit) -> Claim:
+        """As ``commit`` leaves it: every commit raises the version."""
+        return Claim(
+            stage=self.stage,
+            partition=self.partition,
+            version=self.version + 1,
+            offsets={**self.offsets, **commit.offsets},
+            watermark=commit.watermark,
+            ledger=commit.ledger,
+        )
+
 
 class Stored(Struct):
     """One loaded state. ``row`` is the store's own handle, to be given back with the state (0: not stored yet)."""

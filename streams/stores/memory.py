@@ -76,13 +76,7 @@ class MemoryStore:
             self.outbox.setdefault(row.id, row)
         self.observations.extend(commit.observations)
         self.dead_letters.extend(commit.dead_letters)
-        held.claim = msgspec.structs.replace(
-            claim,
-            version=claim.version + 1,
-            offsets={**claim.offsets, **commit.offsets},
-            watermark=commit.watermark,
-            ledger=commit.ledger,
-        )
+        held.claim = claim.after(commit)
         return Committed(claim=held.claim, rows={write.key: 1 for write in commit.states if not write.row})
 
     def next_due(self, claim: Claim) -> float | None:

@@ -149,14 +149,7 @@ class RedisStore:
             _COMMIT.run(self._client, call.keys, call.values)
         reach("commit.after")
         return Committed(
-            claim=Claim(
-                stage=claim.stage,
-                partition=claim.partition,
-                version=claim.version + 1,
-                offsets={**claim.offsets, **commit.offsets},
-                watermark=commit.watermark,
-                ledger=commit.ledger,
-            ),
+            claim=claim.after(commit),
             rows={write.key: ROW for write in commit.states if not write.row},
         )
 

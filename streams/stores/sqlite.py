@@ -163,14 +163,14 @@ class SqliteStore:
         table = f"states_{claim.stage}"
         reach("commit.before")
         with self._transaction():
-            offsets = {**claim.offsets, **commit.offsets}
+            after = claim.after(commit)
             changed = db.execute(
                 "UPDATE partitions SET version = version + 1, offsets = ?, watermark = ?, ledger = ?"
                 " WHERE stage = ? AND partition = ? AND version = ? AND offsets = ?",
                 (
-                    _text(offsets),
-                    commit.watermark,
-                    msgspec.json.encode(commit.ledger).decode(),
+                    _text(after.offsets),
+                    after.watermark,
+                    msgspec.json.encode(after.ledger).decode(),
                     claim.stage,
                     claim.partition,
                     claim.version,
@@ -222,17 +222,7 @@ class SqliteStore:
             )
             reach("commit.after_dead_letters")
         reach("commit.after")
-        return Committed(
-            claim=Claim(
-                stage=claim.stage,
-                partition=claim.partition,
-                version=claim.version + 1,
-                offsets=offsets,
-                watermark=commit.watermark,
-                ledger=commit.ledger,
-            ),
-            rows=rows,
-        )
+        return Committed(claim=after, rows=rows)
 
     def next_due(self, claim: Claim) -> float | None:
         (due,) = self._db.execute(
