@@ -68,18 +68,12 @@ def list_(
             click.echo(msgspec.json.encode(reject))
         return
     console = table_console()
-    table = Table(box=None, header_style="dim")
-    for title in ("place", "reason", "put back", "what is wrong"):
-        table.add_column(title, no_wrap=title != "what is wrong", overflow="fold")
-    for reject in rejects[:limit]:
-        table.add_row(
-            _place(reject),
-            reject.reason,
-            "" if reject.redriven_at is None else f"{reject.redriven_at:%Y-%m-%d %H:%M}",
-            escape(printable(reject.detail)),
-        )
-    console.print(table)
-    console.print(f"{len(rejects):,} in all{_by_reason(Counter(r.reason for r in rejects))}", highlight=False)
+    if rejects:
+        console.print(_table(rejects[:limit]))
+        counts = Counter(reject.reason for reject in rejects)
+        console.print(f"{len(rejects):,} in all{_by_reason(counts)}", highlight=False)
+    else:
+        console.print("no dead letters" + (" with that reason" if reason else ""))
     if file is None:
         try:
             for stop in _stops(_settings(settings_path, data_dir)).stopped():
@@ -215,9 +209,8 @@ def _settings(settings_path: Path | None, data_dir: Path | None) -> Settings:
 def _shelf(settings: Settings, *, url: URL | None = None, token: str | None = None) -> DeadLetterShelf:
     if settings.kafka.bootstrap is None:
         return EmbeddedShelf(settings.data_dir, url or URL(f"http://{settings.listen}"), token)
-    from streams.kafka.dead_letter_topic import (
-        TopicShelf,
-    )  # the distributed mode's libraries may not be installed
+    # Here, since the distributed mode's libraries may not be installed.
+    from streams.kafka.dead_letter_topic import TopicShelf
 
     return TopicShelf(settings)
 
@@ -241,6 +234,20 @@ def _rejects(
         return read_rejects(file)
     shelf = _shelf(_settings(settings_path, data_dir))
     return [reject_of_letter(letter) for letter in shelf.letters(with_bodies=with_bodies)]
+
+
+def _table(rejects: Iterable[Reject]) -> Table:
+    table = Table(box=None, header_style="dim")
+    for title in ("place", "reason", "put back", "what is wrong"):
+        table.add_column(title, no_wrap=title != "what is wrong", overflow="fold")
+    for reject in rejects:
+        table.add_row(
+            _place(reject),
+            reject.reason,
+            "" if reject.redriven_at is None else f"{reject.redriven_at:%Y-%m-%d %H:%M}",
+            escape(printable(reject.detail)),
+        )
+    return table
 
 
 def _place(reject: Reject) -> str:
