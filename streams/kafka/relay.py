@@ -3,8 +3,8 @@
 Rules:
 1. At least once: a list is trimmed when the broker has answered for what is trimmed (acks=all, idempotent). Receivers
    drop repeats: observations by (source partition, number), alerts by id, dead letters by key.
-2. In order: one batch a topic partition, and its answer, before the next one. So no observation is written before one
-   with a smaller number was, whatever fails between.
+2. In order (streams/kafka/ordered_writing.py): no observation is written before one with a smaller number was, whatever fails
+   between.
 3. A mark says what was so before the lists were read, and is written after what they held. It goes to every partition of
    the observations topic; at most every ``MARK_EVERY_S``, and every ``CAUGHT_UP_EVERY_S`` when no event comes.
 4. Broker or store away: said once, tried again with a bounded backoff; the lists keep what waits. Nothing is lost by
@@ -22,15 +22,14 @@ from math import inf
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError
 from msgspec import Raw, Struct
 
 from detectors.health.tally import SIGNAL as DATA_HEALTH
-from schemas.errors import PlumblineError, StoreUnavailable
+from schemas.errors import StoreUnavailable
 from schemas.observations import decode_observation
 from streams.failpoints import reach
-from streams.kafka.connection import COMPRESSION
+from streams.kafka.ordered_writing import OrderedWriter, Record
 from streams.kafka.partitioning import partition_of
 from streams.kafka.wire import Headers, Mark, Sent, alert_key, dead_letter_record, encode_message
 from streams.stores.contract import OutgoingKind, RelayStore, decode_dead_letter
@@ -41,10 +40,6 @@ MARK_EVERY_S = 1.0
 CAUGHT_UP_EVERY_S = 5.0
 FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
-START_WITHIN_S = 15.0
-STOP_WITHIN_S = 5.0
-BATCH_BYTES = 1_000_000
-"""A little less than topics take at once (streams/kafka/topics.py): the largest alert has to fit."""
 MARKED_STAGE = "accounts"
 KINDS: tuple[OutgoingKind, ...] = ("observations", "alerts", "dead_letters")
 
@@ -54,8 +49,6 @@ _log = structlog.get_logger("plumbline.relay")
 
 _Owned = tuple[str, int]
 """(stage, state partition)"""
-_Record = tuple[bytes | None, bytes, Headers]
-"""key, value, headers"""
 
 
 class RelayTopics(Struct, frozen=True, kw_only=True):
@@ -101,7 +94,7 @@ class Relay:
         caught_up_every_s: float = CAUGHT_UP_EVERY_S,
     ) -> None:
         self._store = store
-        self._connection = connection
+        self._writer = OrderedWriter(connection)
         self._topics = topics
         self._call = call
         self._now = now
@@ -110,7 +103,6 @@ class Relay:
         self._owned: dict[_Owned, _Partition] = {}
         self._wake = asyncio.Event()
         self._one_round = asyncio.Lock()
-        self._producer: AIOKafkaProducer | None = None
 
     def own(self, stage: str, partition: int, watermark: float) -> None:
         """From now on publishes for this state partition, what a former owner left first. ``watermark``: the claim's."""
@@ -152,7 +144,7 @@ class Relay:
                     if not failed:
                         _log.warning("relay_waits", error=type(error).__name__, tries_again_in_s=backoff)
                     failed = True
-                    await self._end_producer()
+                    await self._writer.end()
                     await asyncio.sleep(backoff)
                     backoff = min(2 * backoff, LAST_BACKOFF_S)
                     continue
@@ -162,7 +154,7 @@ class Relay:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._mark_every_s)
         finally:
-            await self._end_producer()
+            await self._writer.end()
 
     async def round(self) -> None:
         """Publishes what there is, then the marks that are due. Raises KafkaError, OSError, TimeoutError or
@@ -200,17 +192,16 @@ class Relay:
             entries = await self._call(self._store.outgoing, stage, partition, kind, 0, AT_ONCE)
             if not entries:
                 return
-            producer = await self._started()
-            sending: dict[tuple[str, int], list[_Record]] = defaultdict(list)
+            sending: dict[tuple[str, int], list[Record]] = defaultdict(list)
             for sequence, body in entries:
                 topic, key, value, headers = self._record(stage, partition, kind, sequence, body)
-                count = await self._partitions(producer, topic)
+                count = await self._writer.partitions(topic)
                 # Each partition of the drift stage has to know by itself which sources are ill.
                 to_all = kind == "observations" and key == _TO_ALL
                 for to in range(count) if to_all else (partition_of(key.decode(), count),):
                     sending[topic, to].append((key, value, headers))
             reach("relay.before_publish")
-            await self._write(producer, sending)
+            await self._writer.write(sending)
             reach("relay.after_publish")
             await self._call(self._store.trim, stage, partition, kind, entries[-1][0])
             reach("relay.after_trim")
@@ -238,9 +229,8 @@ class Relay:
         return self._topics.dead_letters, key, letter.body, headers
 
     async def _mark(self, marks: Sequence[tuple[_Partition, int, _Standing]]) -> None:
-        producer = await self._started()
         topic = self._topics.observations
-        records: list[_Record] = [
+        records: list[Record] = [
             (
                 None,
                 encode_message(
@@ -250,79 +240,8 @@ class Relay:
             )
             for _, number, standing in marks
         ]
-        count = await self._partitions(producer, topic)
-        await self._write(producer, {(topic, to): records for to in range(count)})
+        count = await self._writer.partitions(topic)
+        await self._writer.write({(topic, to): records for to in range(count)})
         reach("relay.after_mark")
         for owned, _, standing in marks:
             owned.marked, owned.marked_at = standing, time.monotonic()
-
-    async def _write(
-        self, producer: AIOKafkaProducer, sending: Mapping[tuple[str, int], Sequence[_Record]]
-    ) -> None:
-        """Returns when the broker has all of it."""
-        writes = [
-            _write_in_order(producer, topic, partition, records)
-            for (topic, partition), records in sending.items()
-        ]
-        # All are waited for, also when one fails: nothing may be under way when the list is read again.
-        for outcome in await asyncio.gather(*writes, return_exceptions=True):
-            if outcome is not None:
-                raise outcome
-
-    async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> int:
-        found = await producer.partitions_for(topic)
-        if not found:
-            raise PlumblineError(
-                f"there is no topic {topic}", remedy="make the topics: plumbline topics create"
-            )
-        return len(found)
-
-    async def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                **self._connection,
-                acks="all",
-                enable_idempotence=True,
-                max_batch_size=BATCH_BYTES,
-                compression_type=COMPRESSION,
-            )
-            self._producer = producer
-            async with asyncio.timeout(START_WITHIN_S):
-                await producer.start()
-        return self._producer
-
-    async def _end_producer(self) -> None:
-        """A producer that has failed can't go on: its sequence has a gap."""
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(STOP_WITHIN_S):
-                await producer.stop()
-        except (KafkaError, OSError, TimeoutError) as error:
-            # Without an answer an idempotent producer flushes for ever, and stop() waits for that: its parts are ended.
-            producer._message_accumulator.fail_all(ProducerClosed())
-            await producer.client.close()
-            if producer._sender is not None:
-                await producer._sender.close()
-            _log.info("relay_producer_ended", error=type(error).__name__)
-
-
-async def _write_in_order(
-    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Record]
-) -> None:
-    """Batch by batch, each with its answer."""
-    at = 0
-    while at < len(records):
-        batch = producer.create_batch()
-        begin = at
-        for key, value, headers in records[begin:]:
-            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
-                break
-            at += 1
-        if at == begin:
-            raise PlumblineError(
-                f"a record of {len(records[at][1])} bytes for {topic} does not fit into a batch",
-                remedy="report this: Plumbline bounds what it writes",
-            )
-        await (await producer.send_batch(batch, topic, partition=partition))

@@ -52,7 +52,7 @@ async def test_every_drift_partition_finds_the_same_sources_ill(kafka: Kafka) ->
         mine.own("accounts", partition, 4e9)
     async with asyncio.timeout(LIMIT_S):
         await mine.round()
-    await mine._end_producer()
+    await mine._writer.end()
     records = await kafka.read("observations")
     known = signals(Settings().drift)
     alerts: list[list[bytes]] = []

@@ -10,7 +10,7 @@ import pytest
 from detectors.account_state import VariantState
 from detectors.scoring import decide
 from schemas.alerts import Alert, BlockerEnded, TriggerAlert, encode_alert
-from streams.kafka.relay import BATCH_BYTES
+from streams.kafka.ordered_writing import BATCH_BYTES
 from tests.unit.account_world import (
     DAY,
     GOOD,
