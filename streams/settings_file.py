@@ -1,10 +1,11 @@
 """The settings of this deployment: the file, what the environment overrides, and the secrets that it names.
 
 Rules:
-1. The command line goes before the environment, the environment before the file. PLUMBLINE_LISTEN overrides ``listen``, PLUMBLINE_DRIFT__HORIZON ``horizon`` under ``drift``. Lists are written as
-   JSON, but PLUMBLINE_ICP is one path, or several with commas between.
-2. ``env:NAME`` in the place of a secret is looked up. A variable that is missing or empty is refused by name where its
-   secret is needed; elsewhere a stand-in takes its place, so that who only reads needs no secret of who sends.
+1. The command line goes before the environment, the environment before the file. PLUMBLINE_LISTEN overrides ``listen``,
+   PLUMBLINE_DRIFT__HORIZON ``horizon`` under ``drift``. Lists are written as JSON, but PLUMBLINE_ICP is one path, or several
+   with commas between.
+2. ``env:NAME`` in the place of a secret is looked up (named_secrets.py). A variable that is not set is refused by name where
+   its secret is needed; who only reads needs no secret of who sends.
 3. Relative paths in the file, and the default data_dir, are relative to the file's folder; those in the environment
    to the current one.
 4. No error holds a value of the environment.
@@ -12,7 +13,6 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -27,13 +27,10 @@ from schemas.file_positions import Positions, problem_at
 from schemas.settings import Settings
 from schemas.yaml_file import read_yaml, validate_data
 from streams.delivery.egress import EgressRefused, endpoint_destination
+from streams.named_secrets import SECRETS, NamedSecret, look_up
 from streams.settings_names import unusable_names
 from streams.written_file import read_written
 
-PASSWORDS = (("kafka", "password"), ("redis", "password"))
-"""Secrets outside of lists."""
-SECRETS = frozenset({"kafka", "redis", "tokens", "endpoints"})
-"""The parts of the settings that hold secrets."""
 PATHS = (
     ("data_dir",),
     *((part, name) for part in ("kafka", "redis") for name in ("ca", "certificate", "key")),
@@ -41,8 +38,6 @@ PATHS = (
 """Paths outside of lists."""
 DEFAULT_FILE = Path("plumbline.yaml")
 PREFIX = "PLUMBLINE_"
-
-_NAME = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def load_settings(
@@ -65,13 +60,13 @@ def load_settings(
     problems = [
         problem_at(
             read.positions,
-            place,
+            secret.place,
             code="environment",
-            what=f"the environment variable {variable} is not set",
-            remedy=f"set {variable} where the service is started",
+            what=f"the environment variable {secret.variable} is not set",
+            remedy=f"set {secret.variable} where the service is started",
         )
-        for part, place, variable in read.unset
-        if part in needs
+        for secret in read.unset
+        if secret.part in needs
     ]
     try:
         settings = read.settings()
@@ -101,17 +96,17 @@ def check_settings(text: str, name: str) -> tuple[Settings, list[str]]:
     ]
     if refused:
         raise FileRefused(name, refused)
-    return settings, sorted({variable for _, _, variable in read.unset})
+    return settings, sorted({secret.variable for secret in read.unset})
 
 
 class _Read:
-    """A settings file with what overrides it, and with its secrets looked up. ``unset`` are those that were not found,
-    as _named gives them; stand-ins are in their places."""
+    """A settings file with what overrides it, and with its secrets looked up. ``unset`` are those that were not found; stand-ins
+    are in their places."""
 
     def __init__(self, text: str, name: str, folder: Path, options: Mapping[str, Any]) -> None:
         data, self.positions = read_yaml(text, name)
         self.name = name
-        self.unset: list[tuple[str, Place, str]] = []
+        self.unset: list[NamedSecret] = []
         self._written: Any = {} if data is None else data
         if isinstance(self._written, dict):
             self._override(folder, _Overrides(options))
@@ -125,11 +120,7 @@ class _Read:
         _resolve_paths(self._written, folder)
         _merge(self._written, overrides.values)
         self.positions = _Layers(self.positions, overrides.sources)
-        for part, path, variable in _named(self._written):
-            value = os.environ.get(variable, "")
-            if not value:
-                self.unset.append((part, path, variable))
-            _put(self._written, path, value or _stand_in(part, variable))
+        self.unset = look_up(self._written)
 
 
 def _refused_endpoints(settings: Settings, positions: Positions) -> Iterator[Problem]:
@@ -184,11 +175,6 @@ class _Layers(Positions):
         return self._file.describe(path, on_key=on_key)
 
 
-def _stand_in(part: str, variable: str) -> str:
-    """A value in the place of a secret that is not there, so that the rest can be checked."""
-    return "whsec_" + "A" * 32 if part == "endpoints" else f"stands-in-for-a-secret-{variable}"
-
-
 def _from_environment() -> dict[str, Any]:
     try:
         found = EnvSettingsSource(_Environment)()
@@ -232,39 +218,6 @@ def _merge(into: dict[str, Any], overrides: Mapping[str, Any]) -> None:
             _merge(below, value)
         else:
             into[key] = value
-
-
-def _named(written: Any) -> Iterator[tuple[str, Place, str]]:
-    """(top setting, path, variable) of each secret that is named by its variable."""
-    if not isinstance(written, dict):
-        return
-    places: list[tuple[str, Place, Any]] = [
-        (part, (part, name), written[part].get(name))
-        for part, name in PASSWORDS
-        if isinstance(written.get(part), dict)
-    ]
-    for part in ("tokens", "endpoints"):
-        entries = written.get(part)
-        for number, entry in enumerate(entries if isinstance(entries, list) else ()):
-            if not isinstance(entry, dict):
-                continue
-            if part == "tokens":
-                places.append((part, (part, number, "token"), entry.get("token")))
-            elif isinstance(entry.get("secrets"), list):
-                places += [
-                    (part, (part, number, "secrets", place), one)
-                    for place, one in enumerate(entry["secrets"])
-                ]
-    for part, path, value in places:
-        match = _NAME.fullmatch(value) if isinstance(value, str) else None
-        if match:
-            yield part, path, match[1]
-
-
-def _put(written: Any, path: Place, value: str) -> None:
-    for part in path[:-1]:
-        written = written[part]
-    written[path[-1]] = value
 
 
 def _variable(path: Place) -> str:
