@@ -5,8 +5,8 @@
 
 Rules:
 1. Faust and Kafka decide who has which partition; the store decides where it is read from and whether a commit counts.
-2. A partition number is run only when all its event topics are here, with the counts of the settings and of the store.
-   Other counts end the worker: a key's state would be in one partition and its events in another.
+2. A partition is run only while the topics have the counts of the settings and of the store. Other counts end the worker: a
+   key's state would be in one partition and its events in another.
 3. SIGTERM: batches in hand are committed, what they leave is published, the group is left, and the exit code is 0.
 4. Whatever can mend itself (broker, store, network, another owner) is waited for and said once; ``ready`` says no meanwhile.
 5. The broker's offsets are for lag monitors, and come after the store's.
@@ -38,6 +38,7 @@ from streams.kafka.drift import DriftIntake
 from streams.kafka.fetch_watch import FetchWatch
 from streams.kafka.intake import AccountIntake, ObservationIntake, StageIntake, touched
 from streams.kafka.lane import Lane
+from streams.kafka.lanes import ACCOUNTS, Lanes
 from streams.kafka.membership import Membership
 from streams.kafka.relay import Relay, RelayTopics
 from streams.kafka.topics import (
@@ -56,8 +57,6 @@ from streams.stores.redis_connection import connect
 from streams.stores.redis_stops import RedisStops
 from streams.web.monitoring import monitoring
 
-ACCOUNTS = "accounts"
-DRIFT = "drift"
 STEPPING_THREADS = 1
 """Two would take turns at the one interpreter, and each turn brings what they work on to another core: an event then costs a
 seventh more processor time, which is more than is won while one of them waits for the store."""
@@ -95,7 +94,7 @@ class Worker:
         self._observations = settings.kafka.topic_prefix + OBSERVATIONS
         self._options = client_options(settings.kafka)
         self._threads = ThreadPoolExecutor(STEPPING_THREADS, thread_name_prefix="partition")
-        self._lanes: dict[tuple[str, int], tuple[Lane, asyncio.Task[None]]] = {}
+        self._lanes = Lanes(self, self._event_topics, self._observations, self._task_ended)
         self._member: Membership | None = None
         self._noted: dict[TP, int] = {}
         self._fetch_watch = FetchWatch()
@@ -111,7 +110,7 @@ class Worker:
         """Whether everything that this worker was given is processed, and if not, why."""
         if self._waits_for:
             return False, self._waits_for
-        for lane, _ in self._lanes.values():
+        for lane in self._lanes.held():
             if lane.reason:
                 return False, f"{lane.stage} {lane.partition}: {lane.reason}"
         return not self._fetch_watch.reason, self._fetch_watch.reason
@@ -132,12 +131,9 @@ class Worker:
             raise self._failed
 
     def _expose(self) -> bytes:
-        self._metrics.partitions_stopped(sum(lane.stands_still for lane in self._held_lanes()))
+        self._metrics.partitions_stopped(sum(lane.stands_still for lane in self._lanes.held()))
         self._metrics.partitions_unfetched(len(self._fetch_watch.unfetched))
         return self._metrics.expose()
-
-    def _held_lanes(self) -> list[Lane]:
-        return [lane for lane, _ in list(self._lanes.values())]
 
     # What lanes need (streams/kafka/lane.py: Owner)
 
@@ -193,45 +189,20 @@ class Worker:
     # What the consumer tells (streams/kafka/transport.py: Intake)
 
     async def assigned(self, partitions: set[TP]) -> None:
-        wanted = self._lanes_for(partitions)
-        # One that is closing: the assignment that was to end it was cut short by this one.
-        for key in [key for key, (lane, _) in self._lanes.items() if key not in wanted or lane.closing]:
-            await self._end_lane(key)
-        for key, topics in wanted.items():
-            if key in self._lanes:
-                self._lanes[key][0].resume()
-            else:
-                lane = Lane(self, *key, topics)
-                task = asyncio.create_task(lane.run())
-                task.add_done_callback(self._lane_ended)
-                self._lanes[key] = (lane, task)
+        self._check_topics()
+        await self._lanes.assigned(partitions)
         self._noted.clear()
         self._waits_for = ""
-        _log.info(
-            "partitions_assigned",
-            accounts=sorted(number for stage, number in wanted if stage == ACCOUNTS),
-            drift=sorted(number for stage, number in wanted if stage == DRIFT),
-        )
 
     async def revoked(self) -> None:
         """The group shares its partitions out anew: nothing is begun until it has."""
-        await asyncio.gather(*(lane.rest() for lane, _ in self._lanes.values()))
+        await self._lanes.rest()
 
     def fetched(self, records: Mapping[TP, Sequence[Any]], looks: Mapping[TP, Look]) -> None:
-        for lane, _ in self._lanes.values():
-            for tp in lane.partitions:
-                if tp in records:
-                    lane.fetched(tp, records[tp])
-            for tp in lane.partitions:
-                if tp in looks:
-                    lane.looked(tp, looks[tp])
-            if any(tp in records for tp in lane.partitions):
-                lane.go_on()
+        self._lanes.fetched(records, looks)
 
     def interrupted(self, partitions: Collection[TP], *, out_of_range: bool = False) -> None:
-        for lane, _ in self._lanes.values():
-            if any(tp in partitions for tp in lane.partitions):
-                lane.interrupted(out_of_range=out_of_range)
+        self._lanes.interrupted(partitions, out_of_range=out_of_range)
 
     # The life of a worker
 
@@ -316,17 +287,9 @@ class Worker:
             # What waits longer stays in the lists, and is published by whoever owns the partition next.
             with suppress(TimeoutError, KafkaError, OSError, PlumblineError):
                 await asyncio.wait_for(self._relay.round(), LAST_ROUND_S)
-        for key in list(self._lanes):
-            await self._end_lane(key)
+        await self._lanes.close()
         await self._member.end()
         _log.info("worker_left", partitions_released=True)
-
-    async def _end_lane(self, key: tuple[str, int]) -> None:
-        lane, task = self._lanes[key]
-        await lane.close()
-        del self._lanes[key]
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)  # _lane_ended has told of what it failed with
 
     async def _watch(self) -> None:
         """Tells the broker how far the store is, and looks whether the topics are still as they were."""
@@ -334,57 +297,24 @@ class Worker:
             await asyncio.sleep(NOTE_EVERY_S)
             if self._lanes:
                 await self._note_offsets()
-                counts = self.consumer.partition_counts([*self._event_topics, self._observations])
-                if all(counts.values()):  # without a broker nothing is known
-                    check_counts(self.settings.kafka, counts)
-                self._metrics.drift_waits(*self._held())
+                self._check_topics()
+                self._metrics.drift_waits(*self._lanes.held_back())
 
-    async def _watch_fetches(self) -> None:
-        await self._fetch_watch.run(self._held_lanes, self.consumer.ends)
-
-    async def _note_offsets(self) -> None:
-        offsets = {
-            tp: offset
-            for lane, _ in self._lanes.values()
-            for tp, offset in lane.offsets.items()
-            if self._noted.get(tp) != offset
-        }
-        if offsets and await self.consumer.note_committed(offsets):
-            self._noted.update(offsets)
-
-    def _held(self) -> tuple[int, float]:
-        waits = [
-            lane.intake.drift.waiting()
-            for lane, _ in self._lanes.values()
-            if isinstance(lane.intake, ObservationIntake)
-        ]
-        return sum(each.held for each in waits), max((each.waited_s for each in waits), default=0.0)
-
-    def _lanes_for(self, partitions: set[TP]) -> dict[tuple[str, int], list[str]]:
-        """Raises TopicsRefused when a partition number is here without one of its topics."""
+    def _check_topics(self) -> None:
+        """Raises TopicsRefused."""
         counts = self.consumer.partition_counts([*self._event_topics, self._observations])
         if all(counts.values()):  # while the broker is away, its client forgets what topics there are
             check_counts(self.settings.kafka, counts)
-        numbers = {tp.partition for tp in partitions if tp.topic != self._observations}
-        missing = [
-            f"{topic} {number}"
-            for number in sorted(numbers)
-            for topic in self._event_topics
-            if TP(topic, number) not in partitions
-        ]
-        if missing:
-            raise TopicsRefused(
-                f"partitions that belong together were given to different workers: {', '.join(missing[:5])}",
-                remedy="see that all event topics have the same partition count: plumbline topics describe",
-            )
-        wanted = {(ACCOUNTS, number): self._event_topics for number in sorted(numbers)}
-        for tp in partitions:
-            if tp.topic == self._observations:
-                wanted[DRIFT, tp.partition] = [self._observations]
-        return wanted
 
-    def _lane_ended(self, task: asyncio.Task[None]) -> None:
-        self._task_ended(task)
+    async def _watch_fetches(self) -> None:
+        await self._fetch_watch.run(self._lanes.held, self.consumer.ends)
+
+    async def _note_offsets(self) -> None:
+        offsets = {
+            tp: offset for tp, offset in self._lanes.offsets().items() if self._noted.get(tp) != offset
+        }
+        if offsets and await self.consumer.note_committed(offsets):
+            self._noted.update(offsets)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         """What no waiting can mend ends the worker, in order."""

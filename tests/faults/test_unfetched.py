@@ -37,16 +37,16 @@ async def test_a_worker_that_does_not_fetch_is_not_ready_while_there_are_records
         settings = load_settings(mine.settings)
         worker = Worker(settings, load_icps(settings.icp))
         running = asyncio.create_task(worker.run())
-        await until(lambda: worker.ready()[0] and worker._held_lanes())
+        await until(lambda: worker.ready()[0] and worker._lanes.held())
         # Behind the back of the lanes, as a fault of the client would be.
-        held = {tp for lane in worker._held_lanes() for tp in lane.partitions}
+        held = {tp for lane in worker._lanes.held() for tp in lane.partitions}
         worker.consumer.pause_partitions(held)
 
         def suspected() -> bool:
-            return len(fetch_watch._suspected(worker._held_lanes())) == len(held)
+            return len(fetch_watch._suspected(worker._lanes.held())) == len(held)
 
         await until(suspected)
-        await worker._fetch_watch._look(worker._held_lanes, worker.consumer.ends)
+        await worker._fetch_watch._look(worker._lanes.held, worker.consumer.ends)
         assert worker.ready() == (True, ""), "there is nothing to fetch"
 
         await mine.produce([visit(number) for number in range(EVENTS)], int(time.time() * 1000))

@@ -54,7 +54,7 @@ class SlowWorker(Worker):
     @property
     def finished(self) -> list[bool]:
         """Of each lane, whether its task is over."""
-        return [task.done() for _, task in self._lanes.values()]
+        return [task.done() for _, task in self._lanes._running.values()]
 
     def open(self, stage: str, partition: int) -> Any:
         self.opening += 1

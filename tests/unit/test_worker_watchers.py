@@ -71,9 +71,6 @@ class HeldWorker(Worker):
         assert self._member is not None
         await self._member.end()
 
-    def _held_lanes(self) -> list[Any]:
-        return [SimpleNamespace(unanswered=lambda since: OFFSETS)]
-
 
 async def test_each_membership_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "Membership", EndingMembership)
@@ -82,7 +79,8 @@ async def test_each_membership_is_watched(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(fetch_watch, "EVERY_S", 0.001)
     monkeypatch.setattr(EndingMembership, "made", [])
     worker: Any = HeldWorker(Settings(kafka={"bootstrap": "localhost:9092"}), [])
-    worker._lanes = {("accounts", 0): (SimpleNamespace(offsets=OFFSETS), None)}
+    lane = SimpleNamespace(offsets=OFFSETS, unanswered=lambda since: OFFSETS)
+    worker._lanes._running = {("accounts", 0): (lane, None)}
     await worker._stay_member()
     assert len(EndingMembership.made) == 2
     assert all(made.consumer.noting and made.consumer.looking for made in EndingMembership.made)
