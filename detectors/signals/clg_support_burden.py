@@ -41,7 +41,7 @@ from detectors.signals.clg_support_burden_seats import (
 from detectors.signals.clg_support_burden_words import drifting, mix, resolved
 from detectors.signals.contract import AccountFacts, AccountOutput, Quantity, Reading
 from detectors.signals.elite import BOARD, HIGHEST, MONTH, UNKNOWN, begin_month, seats_of, standing_of
-from detectors.signals.known_tickets import hear
+from detectors.signals.known_tickets import KnownTickets, hear
 from detectors.signals.measures import SHARE, Values
 from detectors.signals.monitor import Promise
 from detectors.signals.rate_words import words_unsteady
@@ -79,17 +79,16 @@ class First(Struct, array_like=True):
     weight: float = 1.0
 
 
-class Memory(Struct, array_like=True):
+class Memory(KnownTickets, array_like=True):
     """``acquired``: Unix seconds, below 0 for no customer. ``weight``: seats (or use) in the newest census, below 0 where the
     account was not in it. ``asked``: bursts of tickets ever; both ``marks``: elite.py."""
 
-    known: dict[int, float] = {}
     burst: Burst = field(default_factory=Burst)
     first: First = field(default_factory=First)
     acquired: float = _NOT_YET
-    marks: list[int] = []
+    marks: list[int] = field(default_factory=list)
     asked: int = 0
-    asked_marks: list[int] = []
+    asked_marks: list[int] = field(default_factory=list)
     standing: int = UNKNOWN
     weight: float = -1.0
 
@@ -188,7 +187,7 @@ class SupportBurden(SegmentedSignal):
             return
         memory = cast(Memory, facts.memory)
         output.recorded(SEEN, at)
-        heard = hear(memory.known, event.data.ticket_id, at)
+        heard = hear(memory, event.data.ticket_id, at)
         if heard == "too_many_tickets":
             output.observe(heard, at=at, began=at, value=1.0, segments={})
         if heard != "new":

@@ -161,7 +161,7 @@ class TicketComprehension(SegmentedSignal):
             return
         ticket, memory = event.data, cast(Memory, facts.memory)
         output.recorded(SEEN, at)
-        heard = hear(memory.known, ticket.ticket_id, at)
+        heard = hear(memory, ticket.ticket_id, at)
         if heard == "too_many_tickets":
             output.observe(heard, at=at, began=at, value=1.0, segments={"source": facts.source})
         if heard != "new":

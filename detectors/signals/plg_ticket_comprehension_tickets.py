@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from detectors.signals.bursts import Burst
+from detectors.signals.known_tickets import KnownTickets
 from detectors.text import kind_by_category, ticket_phrases, ticket_tokens
 from detectors.text.ticket_kinds import KINDS
 from schemas.events import SupportTicketData
@@ -28,10 +29,9 @@ class First(Struct, array_like=True):
     phrases: list[str] = []
 
 
-class Memory(Struct, array_like=True):
-    """``known``: digest of a ticket's id -> when it was heard of last, Unix seconds."""
+class Memory(KnownTickets, array_like=True):
+    """Besides the tickets: the burst that is open."""
 
-    known: dict[int, float] = {}
     burst: Burst = field(default_factory=Burst)
     first: First = field(default_factory=First)
 
