@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from schemas.alerts import decode_alert
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput, PlumblineError
 from schemas.settings import Endpoint, Settings
 from streams.delivery.egress import Destination, endpoint_destination
 from streams.delivery.lane import Lane, Pulse, QueueThread, Stopped
@@ -72,7 +72,7 @@ class Dispatcher:
             signers(endpoint.secrets)
             return endpoint_destination(endpoint.url, self._settings.egress.allow_networks)
         except PlumblineError as error:
-            raise PlumblineError(f"endpoint {endpoint.name}: {error.what}", remedy=error.remedy) from None
+            raise BadInput(f"endpoint {endpoint.name}: {error.what}", remedy=error.remedy) from None
 
     def wake(self) -> None:
         """Something may be in the outbox. To be called on the event loop's thread."""

@@ -20,7 +20,7 @@ from aiohttp import web
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
-from schemas.errors import PlumblineError
+from schemas.errors import BadInput
 from schemas.settings import Endpoint, Settings
 from streams.delivery import operations
 from streams.delivery.dispatcher import Dispatcher
@@ -290,7 +290,7 @@ def test_an_endpoint_that_can_never_work_is_refused_at_the_start(
         url=url,
         secrets=[SecretStr(secret)],
     )
-    with pytest.raises(PlumblineError) as refused:
+    with pytest.raises(BadInput) as refused:
         Dispatcher(
             path,
             Settings.model_construct(endpoints=[made]),
