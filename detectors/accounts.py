@@ -28,7 +28,7 @@ from detectors.account_state import (
     present,
     set_timer,
 )
-from detectors.acknowledging import hand_on, refuse_unknown_signal
+from detectors.acknowledging import Said, hand_on, refuse_unknown_signal
 from detectors.acquisition import remember_statement, source_at_sign_up
 from detectors.compiled_icp import BlockerRule, CompiledICP, MilestoneRule, Rule, TriggerRule
 from detectors.effects import Effects
@@ -47,7 +47,7 @@ from detectors.health.tally import (
 from detectors.scoring import CompiledVariant, decide
 from detectors.signals.contract import AccountFacts, AccountOutput, Milestone, Signal
 from schemas.event_subjects import OWNERS, PRODUCT_PREFIX
-from schemas.events import AccountProfile, DriftAcknowledged, Envelope, Event, ProductEvent, WebVisit
+from schemas.events import AccountProfile, Envelope, Event, ProductEvent, WebVisit
 from schemas.icp import ICP, ActivationGoal, Blocker
 
 NOT_ACCOUNTS = (*OWNERS, TALLY_KEY)
@@ -105,8 +105,8 @@ class AccountStage:
 
     def step(self, account: str, state: AccountState, event: Event, at: float, effects: Effects) -> bool:
         """Takes one event in. Returns False for a repeat of one that was taken in before. Raises EventRefused, and leaves
-        ``state`` as it was, for a decision about a signal that there is not."""
-        if type(event) is DriftAcknowledged:
+        ``state`` as it was, for what is said to a signal that there is not."""
+        if ":" in account and isinstance(event, Said):
             refuse_unknown_signal(event, self._turns)
         if not is_news(state, event.source, event.id):
             return False
@@ -117,7 +117,7 @@ class AccountStage:
         if ":" in account and account.startswith(NOT_ACCOUNTS):
             if account.startswith(PRODUCT_PREFIX):
                 self._tell_signals(account, state, event, at, effects)
-            elif isinstance(event, DriftAcknowledged):
+            elif isinstance(event, Said):
                 hand_on(event, at, effects)
             return True
         icp = self._only or self.in_force(at)

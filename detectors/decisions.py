@@ -6,7 +6,8 @@ Rules:
    Nothing else changes: the signal goes on watching, and its alert at the end comes. So is the illness of a source.
 3. A segment that does not exist is refused (EventRefused); one where nothing drifts keeps the decision in its history, for
    a drift may end while a person writes.
-4. At most MAX_DECISIONS of a segment are kept, the newest; those of segments that went into ``other`` go.
+4. A drift that was announced is known from its beginning on (detectors/announcements.py): that is a decision, too.
+5. At most MAX_DECISIONS of a segment are kept, the newest; those of segments that went into ``other`` go.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from schemas.observations import Observation
 
 MAX_DECISIONS = 20
 DECISIONS = frozenset({ACKNOWLEDGED, BASELINE_RETAKEN})
-"""measures of observations that tell a decision"""
+"""measures of observations that tell a decision about a segment"""
 _GOING_ON = ("drifting", "ill")
 
 
@@ -40,7 +41,11 @@ def standing(observation: Observation, verdicts: Sequence[Verdict]) -> Verdict:
     for verdict in verdicts:
         if verdict.segment == segment:
             return verdict
-    raise EventRefused(
+    raise no_such_segment()
+
+
+def no_such_segment() -> EventRefused:
+    return EventRefused(
         Problem(
             code="bad_value",
             what="there is no such segment",
@@ -71,6 +76,14 @@ def decide(
     )
     del of_segment.decisions[:-MAX_DECISIONS]
     of_segment.known = going_on and observation.measure == ACKNOWLEDGED
+
+
+def know(kept: dict[str, Decided], segment: str, decision: Decision) -> None:
+    """From this ``decision`` on the drift of ``segment`` that is on is known."""
+    of_segment = kept.setdefault(segment, Decided())
+    of_segment.decisions.append(decision)
+    del of_segment.decisions[:-MAX_DECISIONS]
+    of_segment.known = True
 
 
 def forget_what_ended(kept: dict[str, Decided], alerts: Sequence[DriftAlert | Notice]) -> None:

@@ -1,9 +1,10 @@
 """The drift stage: one observation of one signal -> new state, drift alerts and notices.
 
 Keyed by the signal's name. A signal without state begins with ``new_state``; what its half of the work is stands in
-detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), the second opinion where
-one is asked for (detectors/signals/second_opinion.py), and what was left out because a source was ill
-(detectors/suspension.py): the state of data.health is at hand in every step, since one order holds for all observations.
+detectors/signals/contract.py. Beside it are kept the decisions of people (detectors/decisions.py), what they announced
+(detectors/announcements.py), the second opinion where one is asked for (detectors/signals/second_opinion.py), and what was
+left out because a source was ill (detectors/suspension.py): the state of data.health is at hand in every step, since one
+order holds for all observations.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from detectors.announcements import announce, of_segment, tell_as_announced
 from detectors.decisions import DECISIONS, Decided, decide, forget_what_ended, show, standing
 from detectors.effects import Effects
 from detectors.health.data_health import DataHealth, Fact, HealthState
@@ -21,7 +23,15 @@ from detectors.health.fields import Needs
 from detectors.health.needs import concerns, needs_of
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.health.tally import Heard
-from detectors.signals.contract import ACKNOWLEDGED, ALL, BASELINE_RETAKEN, Signal, Verdict
+from detectors.signals.contract import (
+    ACKNOWLEDGED,
+    ALL,
+    ANNOUNCED,
+    BASELINE_RETAKEN,
+    Announcement,
+    Signal,
+    Verdict,
+)
 from detectors.signals.second_opinion import OpinionState, SecondOpinion
 from detectors.suspension import adopted_until, count_out, over_until, shown, touched
 from schemas.icp import ICP
@@ -33,7 +43,7 @@ class DriftState(Struct):
     """``own``: the signal's state; of one that this version does not know, all that is stored, as it is. ``decided``: segment ->
     what people decided about it. ``left_out``: segment -> observations that an illness touched. Until when (Unix seconds) the
     signal was ``interrupted`` by one, as it was told; ``relearned``: the newest time from which on a changed source is the
-    usual one. ``second``: of the second opinion, where there is one."""
+    usual one. ``second``: of the second opinion, where there is one. ``announced``: the newest comes last."""
 
     own: Any
     decided: dict[str, Decided] = {}
@@ -41,6 +51,7 @@ class DriftState(Struct):
     interrupted: float = 0.0
     relearned: float = 0.0
     second: OpinionState | None = None
+    announced: list[Announcement] = []
 
 
 class _Stored(Struct):
@@ -50,6 +61,8 @@ class _Stored(Struct):
     interrupted: float = 0.0
     relearned: float = 0.0
     second: bytes = b""
+    announced: list[Announcement] | UnsetType = UNSET
+    """not stored where there are none: the state is then what it was before there were announcements"""
 
 
 _stored = msgspec.msgpack.Decoder(_Stored)
@@ -118,7 +131,15 @@ class DriftStage:
         own, opinion = found.encode_state(state.own), self._opinions.get(signal)
         second = opinion.encode_state(state.second) if opinion is not None else b""
         return msgspec.msgpack.encode(
-            _Stored(own, state.decided, state.left_out, state.interrupted, state.relearned, second)
+            _Stored(
+                own,
+                state.decided,
+                state.left_out,
+                state.interrupted,
+                state.relearned,
+                second,
+                state.announced or UNSET,
+            )
         )
 
     def decode_state(self, signal: str, raw: bytes) -> Any:
@@ -142,6 +163,7 @@ class DriftStage:
             stored.interrupted,
             stored.relearned,
             self._opinion_of(signal, stored.second),
+            stored.announced or [],
         )
 
     def step(self, signal: str, state: Any, observation: Observation, at: float, effects: Effects) -> bool:
@@ -155,6 +177,9 @@ class DriftStage:
         found = self._signals.get(signal)
         if found is None:
             return True
+        if observation.measure == ANNOUNCED:
+            announce(state.announced, state.decided, observation, found.verdicts(state.own))
+            return True
         if observation.measure not in DECISIONS:
             facts = self._concerning(found)
             if facts and self._keeps_out(found, state, facts, observation, effects):
@@ -162,6 +187,9 @@ class DriftStage:
             alerts = found.step(state.own, observation)
             if alerts and state.decided:
                 forget_what_ended(state.decided, alerts)
+            if alerts and state.announced:
+                verdicts = found.verdicts(state.own)
+                alerts = tell_as_announced(state.announced, state.decided, alerts, verdicts)
             effects.alerts.extend(alerts)
             opinion = self._opinions.get(signal)
             if opinion is not None:
@@ -192,6 +220,8 @@ class DriftStage:
         if found is None:
             return ()
         verdicts = show(state.decided, found.verdicts(state.own))
+        for verdict in verdicts if state.announced else ():
+            verdict.announcements = of_segment(state.announced, verdict.segment)
         opinion = self._opinions.get(signal)
         if opinion is not None:
             verdicts[0].second_opinion = opinion.opinion(state.second)

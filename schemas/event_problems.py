@@ -26,6 +26,7 @@ _KINDS = {
     "object": "an object",
     "array": "a list",
     "null": "null",
+    "date": "a day",
 }
 
 _TIME_REMEDY = "write it like 2026-11-01T09:30:00Z or 2026-11-01T09:30:00+01:00"
@@ -57,6 +58,7 @@ _REMEDIES = {
     "by": "name who has decided it",
     "reason": "say in 500 characters or less why, for those who ask in a year",
     "retake_baseline": "write true or false",
+    "on": "write the day like 2026-05-04",
 }
 _OTHERWISE = "plumbline schema events shows what each field takes"
 
@@ -160,6 +162,8 @@ def _in_words(what: str) -> str:
     if bound := _BOUND.match(what):
         limit = bound["limit"].removesuffix(".0")
         return f"it must be {'at least' if bound['sign'][0] == '>' else 'at most'} {limit}"
+    if what == "Invalid RFC3339 encoded date":
+        return "it is not a day of the calendar"
     if "matching regex" in what:
         return "it is not written in the form that it must have"
     if what.startswith(("Invalid enum value", "Invalid value")):

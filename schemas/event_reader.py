@@ -26,6 +26,7 @@ from schemas.events import (
     DEFAULT_LIMITS,
     EVENT_CLASSES,
     NOT_OF_ACCOUNTS,
+    DriftAnnounced,
     Event,
     Limits,
     ProductEvent,
@@ -41,6 +42,8 @@ _FLAT = 3
 """An event with as many objects and lists has nothing nested in its properties."""
 _BACKSLASH = 0x5C
 _LAST_TIME = datetime(9000, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+MAX_DAYS_AWAY = 366
+"""An announced day lies no farther from its announcement."""
 _EVENT_TYPES = ", ".join(sorted(EVENT_CLASSES))
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
@@ -205,6 +208,8 @@ class EventReader:
             problem = wrong_subject(str(type(event).__struct_config__.tag), subject)
             if problem is not None:
                 raise EventRefused(problem)
+        if type(event) is DriftAnnounced:
+            _refuse_a_day_far_away(event)
 
 
 def decode_event(raw: bytes, limits: Limits = DEFAULT_LIMITS, now: float | None = None) -> Event:
@@ -226,6 +231,18 @@ def _is_utf8(raw: bytes) -> bool:
 
 def _refused(code: str, what: str, *, where: str = "$", remedy: str = "") -> EventRefused:
     return EventRefused(Problem(code=code, what=what, where=where, remedy=remedy))
+
+
+def _refuse_a_day_far_away(event: DriftAnnounced) -> None:
+    """Mostly it is a year mistyped, and the announcement would say nothing for ever."""
+    told = event.time.astimezone(UTC).date()
+    if abs((event.data.on - told).days) > MAX_DAYS_AWAY:
+        raise _refused(
+            "bad_value",
+            f"the day lies more than {MAX_DAYS_AWAY} days from the event's time",
+            where="$.data.on",
+            remedy="write a day within a year before or after the event's `time`, like 2026-05-04",
+        )
 
 
 def _refuse_control_characters(event: Event) -> None:

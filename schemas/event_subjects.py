@@ -1,7 +1,7 @@
-"""Whose an event is, by its subject: an account's, but for three prefixes that belong to one type of event each.
+"""Whose an event is, by its subject: an account's, but for three prefixes that belong to types of event of their own.
 
 - ``product:<name>``: product.released, always;
-- ``signal:<name>``: drift.acknowledged, always; the name of a drift signal, like ``signal:plg.conversion_gap``;
+- ``signal:<name>``: drift.acknowledged and drift.announced, always; the name of a drift signal, like ``signal:plg.conversion_gap``;
 - ``visitor:<id>``: a web.visit whose account is not known yet.
 """
 
@@ -14,25 +14,29 @@ SIGNAL_PREFIX = "signal:"
 VISITOR_PREFIX = "visitor:"
 
 OWNERS = {
-    PRODUCT_PREFIX: "product.released",
-    SIGNAL_PREFIX: "drift.acknowledged",
-    VISITOR_PREFIX: "web.visit",
+    PRODUCT_PREFIX: ("product.released",),
+    SIGNAL_PREFIX: ("drift.acknowledged", "drift.announced"),
+    VISITOR_PREFIX: ("web.visit",),
 }
-"""prefix -> the type of event that it belongs to"""
+"""prefix -> the types of event that it belongs to"""
 NEEDED = {
     "product.released": (PRODUCT_PREFIX, "a release belongs to a product, not to an account"),
     "drift.acknowledged": (SIGNAL_PREFIX, "an acknowledgement belongs to a drift signal, not to an account"),
+    "drift.announced": (SIGNAL_PREFIX, "an announcement belongs to a drift signal, not to an account"),
 }
 """type of event -> the prefix that its subject must have, and why"""
 
 
+def belongs(prefix: str) -> str:
+    """To which events a subject with this prefix belongs, in words."""
+    return f"a subject {prefix}... belongs to {' and '.join(OWNERS[prefix])}"
+
+
 def wrong_subject(event_type: str, subject: str) -> Problem | None:
     """What is wrong with ``subject`` on an event of this type; None where nothing is."""
-    for prefix, owner in OWNERS.items():
-        if subject.startswith(prefix) and event_type != owner:
-            return _problem(
-                f"a subject {prefix}... belongs to {owner}", "give the account's id as the subject"
-            )
+    for prefix, owners in OWNERS.items():
+        if subject.startswith(prefix) and event_type not in owners:
+            return _problem(belongs(prefix), "give the account's id as the subject")
         if subject == prefix:
             return _problem("nothing stands behind the colon", f"write the subject as {prefix}<name>")
     prefix, why = NEEDED.get(event_type, ("", ""))

@@ -12,7 +12,7 @@ Reference: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/j
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Text = Annotated[str, Meta(max_length=32_768)]
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+Day = Annotated[date, Meta(description="a day in UTC, like 2026-05-04")]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset, like 2026-11-01T09:30:00Z")]
 Currency = Annotated[str, Meta(max_length=3, pattern="^[A-Z]{3}$", description="ISO 4217, like EUR")]
 Amount = Annotated[float, Meta(ge=0)]
@@ -165,6 +166,19 @@ class DriftAcknowledgedData(Struct, kw_only=True, gc=False, omit_defaults=True):
             raise ValueError("`reason` says nothing")
 
 
+class DriftAnnouncedData(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """Without a ``segment`` it is about all of the signal's."""
+
+    on: Day
+    by: Name
+    reason: Reason
+    segment: Name | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("`reason` says nothing")
+
+
 class Envelope(Struct, kw_only=True, gc=False, omit_defaults=True, tag_field="type"):
     """The CloudEvents attributes that Plumbline reads. ``source`` and ``id`` together name an event once for all."""
 
@@ -227,6 +241,13 @@ class DriftAcknowledged(Envelope, tag="drift.acknowledged", gc=False, omit_defau
     data: DriftAcknowledgedData
 
 
+class DriftAnnounced(Envelope, tag="drift.announced", gc=False, omit_defaults=True):
+    """A person says from which day on a change of the company's own making is to be expected, and why."""
+
+    topic = "alert.outcomes"
+    data: DriftAnnouncedData
+
+
 class WebVisit(Envelope, tag="web.visit", gc=False, omit_defaults=True):
     """A page was visited."""
 
@@ -242,6 +263,7 @@ Event = (
     | SupportTicket
     | AlertOutcome
     | DriftAcknowledged
+    | DriftAnnounced
     | WebVisit
 )
 
@@ -255,10 +277,13 @@ EVENT_CLASSES: dict[str, type[Envelope]] = {
         SupportTicket,
         AlertOutcome,
         DriftAcknowledged,
+        DriftAnnounced,
         WebVisit,
     )
 }
-NOT_OF_ACCOUNTS = frozenset({ProductReleased, DriftAcknowledged})
+OF_SIGNALS = frozenset({DriftAcknowledged, DriftAnnounced})
+"""What people say to a drift signal."""
+NOT_OF_ACCOUNTS = frozenset({ProductReleased}) | OF_SIGNALS
 """Their subject is never an account."""
 
 _encoder = msgspec.json.Encoder()

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from schemas.event_fields import ATTRIBUTES, EventField, NoSuchField, event_field, fields_of, required_of
-from schemas.event_subjects import NEEDED, OWNERS
+from schemas.event_subjects import NEEDED, OWNERS, belongs
 from schemas.events import EVENT_CLASSES, Time
 from schemas.mapping_values import carries_zone, columns_of, read_as, read_template, spelled_out, time_format
 from schemas.written import Misfit, Path
@@ -120,10 +120,10 @@ def _subject_misfits(written: Any, event: str) -> Iterator[Misfit]:
             ("subject",),
             code="wrong_subject",
         )
-    for prefix, owner in OWNERS.items():
-        if text.startswith(prefix) and event != owner:
+    for prefix, owners in OWNERS.items():
+        if text.startswith(prefix) and event not in owners:
             yield Misfit(
-                f"a subject {prefix}... belongs to {owner}",
+                belongs(prefix),
                 "give the account's id as the subject",
                 ("subject",),
                 code="wrong_subject",

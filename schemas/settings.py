@@ -63,7 +63,8 @@ class Token(Written):
     read: bool = False
     """Opens the API, the pages and the metrics."""
     acknowledge: bool = False
-    """May acknowledge drifts and have baselines taken anew: events drift.acknowledged, whatever their source."""
+    """May acknowledge drifts and have baselines taken anew, and announce changes: events drift.acknowledged and
+    drift.announced, whatever their source."""
 
     @classmethod
     def misfits(cls, written: Mapping[str, Any]) -> Iterable[Misfit]:

@@ -35,8 +35,10 @@ PERSONS = frozenset({"rep"})
 """Dimensions whose values are people: their segments are in no metric's label, where ``other`` stands for them."""
 BASELINE_RETAKEN = "baseline_retaken"
 ACKNOWLEDGED = "acknowledged"
+ANNOUNCED = "announced"
 """The measures by which a person's decision is told, so that a replay repeats it: ``segments`` = {"segment": its name, "by":
-who}, ``phrases`` = [why]. A signal is told of the first only; detectors/decisions.py keeps both."""
+who}, ``phrases`` = [why]. An announcement names a segment only if it is about one; its ``value`` is when the announced day
+begins. A signal is told of the first only; detectors/decisions.py and detectors/announcements.py keep them."""
 
 
 def names_a_person(segment: str) -> bool:
@@ -154,11 +156,23 @@ class Decision(Struct, array_like=True, gc=False):
     """What a person decided about a segment, and how it stood then. Unix seconds; ``since``: of the drift, if one was on."""
 
     at: float
-    kind: Literal["acknowledged", "baseline_retaken"]
+    kind: Literal["acknowledged", "baseline_retaken", "announced"]
+    """``announced``: the drift is known since its cause was announced"""
     by: str
     reason: str
     state: VerdictState
     since: float | None = None
+
+
+class Announcement(Struct, array_like=True, gc=False):
+    """What a person announced: when it was said, and from when ``on`` a change is to be expected (Unix seconds; the day begins
+    then). Without a ``segment`` it is about all of them."""
+
+    at: float
+    on: float
+    by: str
+    reason: str
+    segment: str | None = None
 
 
 class Reading(Struct, frozen=True):
@@ -207,6 +221,8 @@ class Verdict(Struct, kw_only=True):
     """why, while ``state`` says so"""
     decisions: list[Decision] = []
     """what people decided, the newest first; put in by the drift stage"""
+    announcements: list[Announcement] = []
+    """what was announced for this segment or for all, the newest first; put in by the drift stage"""
     second_opinion: Opinion | None = None
     """in ``all``, where the settings ask for one; put in by the drift stage"""
 

@@ -34,7 +34,7 @@ COMMANDS = {
         "streams.cli.dlq",
         "Events that could not be used: list, show, put back; let a stopped partition go on.",
     ),
-    "drift": ("streams.cli.drift", "Drift verdicts: list, explain, acknowledge."),
+    "drift": ("streams.cli.drift", "Drift verdicts: list, explain, acknowledge, announce."),
     "listen": ("streams.cli.listen", "Receive webhooks, verify and print them."),
 }
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from streams.cli.data_options import data_options
 from streams.cli.drift_acknowledge import acknowledge
+from streams.cli.drift_announce import announce
 from streams.cli.drift_explain import explain
 from streams.cli.drift_reading import read_drift
 from streams.cli.tables import table_console
@@ -43,12 +44,16 @@ def list_(settings_path: Path | None, data_dir: Path | None, as_json: bool) -> N
     rows = drift_rows(verdicts)
     for signal, title in dict.fromkeys((row.signal, row.title) for row in rows):
         console.print(f"[bold]{escape(signal)}[/bold] [dim]· {escape(title)}[/dim]")
-        table = _table([row for row in rows if row.signal == signal], console.width)
+        of_signal = [row for row in rows if row.signal == signal]
+        for text in dict.fromkeys(text for row in of_signal for text in row.announced):
+            console.print(Padding(f"announced: {escape(printable(text))}", (0, 0, 0, INDENT), expand=False))
+        table = _table(of_signal, console.width)
         console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
 
 
 command.add_command(explain)
 command.add_command(acknowledge)
+command.add_command(announce)
 
 
 def _table(rows: list[DriftRow], width: int) -> Table:

@@ -20,7 +20,7 @@ from streams.serving.views import VerdictView
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
 from streams.web.drift_evidence import evidence_rows
-from streams.web.drift_rows import DecisionRow, DriftRow, drift_row
+from streams.web.drift_rows import AnnouncementRow, DecisionRow, DriftRow, drift_row
 from streams.web.wording import day
 
 INDENT = "  "
@@ -54,6 +54,9 @@ def explain(
     if row.decisions:
         console.print("\n[bold]What was decided[/bold]")
         console.print(_rows([_decided(each) for each in row.decisions]))
+    if row.announcements:
+        console.print("\n[bold]What was announced[/bold]")
+        console.print(_rows([_announced(each) for each in row.announcements]))
     for alert in reading.alerts:
         console.print("\n" + alert_text(alert, console.width), markup=False, soft_wrap=True)
     if verdict.state == "drifting":
@@ -76,6 +79,7 @@ def facts(verdict: VerdictView, row: DriftRow) -> list[tuple[str, str]]:
     if row.state == "acknowledged" and row.decisions:
         latest = row.decisions[0]
         known.append(("by", f"{latest.by} on {day(latest.at)}: {latest.reason}"))
+    known += [("announced", text) for text in row.announced]
     if row.missing:
         known.append(("learning", row.missing))
     if row.since:
@@ -103,6 +107,10 @@ def facts(verdict: VerdictView, row: DriftRow) -> list[tuple[str, str]]:
 
 def _decided(each: DecisionRow) -> tuple[str, str]:
     return day(each.at), f"{each.what} by {each.by} (it was {each.then}): {each.reason}"
+
+
+def _announced(each: AnnouncementRow) -> tuple[str, str]:
+    return day(each.on), f"by {each.by} on {day(each.at)}, of {each.about}: {each.reason}"
 
 
 def _rows(rows: list[tuple[str, str]]) -> Table:

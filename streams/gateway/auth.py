@@ -25,7 +25,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from schemas.errors import PlumblineError, Problem
-from schemas.events import DriftAcknowledged, Event
+from schemas.events import OF_SIGNALS, Event
 from schemas.settings import Settings, Token
 from streams.gateway.headers import add_security_headers
 from streams.gateway.problem import Answered, Handler, RequestRefused, answer_with_problems
@@ -51,7 +51,7 @@ class Grant:
 
     def refusal(self, event: Event) -> Problem | None:
         """Why ``event`` may not be sent with the token; None where it may."""
-        if isinstance(event, DriftAcknowledged):
+        if type(event) in OF_SIGNALS:
             return None if self.acknowledge else _MAY_NOT_ACKNOWLEDGE
         allowed = self._source is not None and self._source.fullmatch(event.source) is not None
         return None if allowed else _SOURCE_NOT_ALLOWED

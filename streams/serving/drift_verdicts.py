@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from detectors.announcements import may_come
 from detectors.catalogue import monitors
 from detectors.drift import DriftStage, all_verdicts
 from detectors.health.data_health import DataHealth
@@ -12,7 +13,15 @@ from detectors.signals.contract import Opinion, Signal, Verdict, VerdictState
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
-from streams.serving.views import DecidedView, MovedView, OpinionView, PointView, VerdictView, WeighedView
+from streams.serving.views import (
+    AnnouncedView,
+    DecidedView,
+    MovedView,
+    OpinionView,
+    PointView,
+    VerdictView,
+    WeighedView,
+)
 
 A_SOURCE_A_YEAR = 1 / WATCHES
 """False alarms: data.health has a budget of its own, one a year for all sources."""
@@ -87,6 +96,17 @@ def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> Verdict
                 since=None if each.since is None else moment(each.since),
             )
             for each in verdict.decisions
+        ],
+        announcements=[
+            AnnouncedView(
+                at=moment(each.at),
+                on=moment(each.on).date(),
+                segment=each.segment,
+                by=each.by,
+                reason=each.reason,
+                current=may_come(each, verdict.at),
+            )
+            for each in verdict.announcements
         ],
         second_opinion=None if verdict.second_opinion is None else _opinion(verdict.second_opinion),
     )

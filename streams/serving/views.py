@@ -5,7 +5,7 @@ Times are aware datetimes (RFC 3339 in JSON). Scores are not rounded; parts add 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -223,11 +223,23 @@ class DecidedView(Struct, kw_only=True):
     """What a person decided, and the state that the verdict had; ``since`` of the drift that was on."""
 
     at: datetime
-    kind: Literal["acknowledged", "baseline_retaken"]
+    kind: Literal["acknowledged", "baseline_retaken", "announced"]
     by: str
     reason: str
     state: VerdictState
     since: datetime | None
+
+
+class AnnouncedView(Struct, kw_only=True):
+    """A change that a person announced ``at`` some time: from which day ``on``, of which segment (null: of all of the
+    signal's). ``current``: a drift that begins with what is observed now may still be explained by it."""
+
+    at: datetime
+    on: date
+    segment: str | None
+    by: str
+    reason: str
+    current: bool
 
 
 class MovedView(Struct, kw_only=True):
@@ -272,6 +284,7 @@ class VerdictView(Struct, kw_only=True):
     suspended: str = ""
     evidence: list[WeighedView] = []
     decisions: list[DecidedView] = []
+    announcements: list[AnnouncedView] = []
     moved_too: list[MovedView] = []
     """of a drift: what else drifts"""
     second_opinion: OpinionView | None = None

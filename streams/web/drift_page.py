@@ -5,7 +5,10 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from detectors.announcements import ANNOUNCED_CHANGE
+from schemas.alerts import Alert, Notice
 from streams.serving import Serving, Wanted
 from streams.serving.views import VerdictView
 from streams.web.alert_cards import Card, card
@@ -13,6 +16,8 @@ from streams.web.drift_evidence import EvidenceRow, evidence_rows
 from streams.web.drift_rows import DriftRow, drift_row, in_order
 
 ALERTS = 4
+NOTICES = 50
+"""so many notices are looked through for that of an announced change"""
 
 
 class SegmentCard(Struct, kw_only=True):
@@ -33,6 +38,16 @@ def segment_cards(serving: Serving, signal: str) -> list[SegmentCard]:
     """What drifts first; empty where there is no such signal."""
     verdicts = [verdict for verdict in serving.drift() if verdict.signal == signal]
     return [_card(serving, verdict) for verdict in in_order(verdicts)]
+
+
+def told_of(serving: Serving, verdict: VerdictView) -> list[Alert]:
+    """What was said when the drift that is on began: the alert, or the notice of an announced change."""
+    about = Wanted(signal=verdict.signal, segment=verdict.segment)
+    said = serving.newest_alerts(replace(about, kind="drift"), 1)
+    if any(decision.kind == "announced" for decision in verdict.decisions):
+        notices = serving.newest_alerts(replace(about, kind="notice"), NOTICES)
+        said += [each for each in notices if isinstance(each, Notice) and each.finding == ANNOUNCED_CHANGE]
+    return sorted(said, key=lambda each: each.at)[-1:]
 
 
 def _card(serving: Serving, verdict: VerdictView) -> SegmentCard:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from msgspec import Struct
 
 from detectors.health.tally import SIGNAL as DATA_HEALTH
-from detectors.signals.contract import Quantity, VerdictState
+from detectors.signals.contract import ALL, Quantity, VerdictState
 from schemas.alerts import Interval
-from streams.serving.views import DecidedView, MovedView, OpinionView, VerdictView
+from streams.serving.views import AnnouncedView, DecidedView, MovedView, OpinionView, VerdictView
 from streams.web.charts import Sparkline, sparkline, strength
 from streams.web.counted_out import CountedOut, counted_out_words
 from streams.web.wording import (
@@ -27,11 +27,21 @@ from streams.web.wording import (
 
 
 class DecisionRow(Struct, kw_only=True):
-    """``what``: ``acknowledged``, or that the baseline was taken anew; ``then``: how the segment stood."""
+    """``what``: ``acknowledged``, as announced or not, or that the baseline was taken anew; ``then``: how the segment stood."""
 
     at: datetime
     what: str
     then: str
+    by: str
+    reason: str
+
+
+class AnnouncementRow(Struct, kw_only=True):
+    """``on``: when the announced day begins; ``about``: which segment, in words."""
+
+    at: datetime
+    on: datetime
+    about: str
     by: str
     reason: str
 
@@ -65,6 +75,10 @@ class DriftRow(Struct, kw_only=True):
     suspended: str
     decisions: list[DecisionRow]
     """the newest first"""
+    announcements: list[AnnouncementRow]
+    """what was announced for it, the newest first"""
+    announced: list[str]
+    """those of them that may still explain a drift, in words; what is about all segments stands in ``all`` only"""
     moved_too: list[str]
     """what else drifts, in words"""
     second_opinion: str
@@ -84,7 +98,11 @@ STATE_ORDER: tuple[VerdictState, ...] = (
 )
 
 
-DECISIONS = {"acknowledged": "acknowledged", "baseline_retaken": "baseline taken anew"}
+DECISIONS = {
+    "acknowledged": "acknowledged",
+    "baseline_retaken": "baseline taken anew",
+    "announced": "acknowledged as announced",
+}
 
 
 def in_order(verdicts: Iterable[VerdictView]) -> list[VerdictView]:
@@ -125,6 +143,12 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         counted_out=counted_out_words(verdict.counted_out),
         suspended=verdict.suspended,
         decisions=[decision_row(each) for each in verdict.decisions],
+        announcements=[announcement_row(verdict.signal, each) for each in verdict.announcements],
+        announced=[
+            announced_words(verdict.signal, each)
+            for each in verdict.announcements
+            if each.current and (each.segment is not None or verdict.segment == ALL)
+        ],
         moved_too=[moved_words(each) for each in verdict.moved_too],
         second_opinion="" if verdict.second_opinion is None else opinion_words(verdict.second_opinion),
         charted=verdict.signal != DATA_HEALTH,
@@ -152,6 +176,26 @@ def decision_row(decision: DecidedView) -> DecisionRow:
         by=decision.by,
         reason=decision.reason,
     )
+
+
+def announcement_row(signal: str, announced: AnnouncedView) -> AnnouncementRow:
+    return AnnouncementRow(
+        at=announced.at,
+        on=_begin(announced),
+        about="all segments" if announced.segment is None else segment_words(signal, announced.segment),
+        by=announced.by,
+        reason=announced.reason,
+    )
+
+
+def announced_words(signal: str, announced: AnnouncedView) -> str:
+    """``New list prices, from 4 May 2026``"""
+    about = "" if announced.segment is None else f" ({segment_words(signal, announced.segment)})"
+    return f"{announced.reason}, from {day(_begin(announced))}{about}"
+
+
+def _begin(announced: AnnouncedView) -> datetime:
+    return datetime.combine(announced.on, time(), UTC)
 
 
 def moved_words(moved: MovedView) -> str:

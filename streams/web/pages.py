@@ -30,7 +30,7 @@ from streams.serving.views import VerdictView
 from streams.web import wording
 from streams.web.alert_cards import Card, card
 from streams.web.api import ORDERS, OUT, Handler, answering
-from streams.web.drift_page import segment_cards, signal_path
+from streams.web.drift_page import segment_cards, signal_path, told_of
 from streams.web.drift_rows import drift_rows
 from streams.web.parameters import Parameters
 
@@ -174,12 +174,11 @@ class _Pages:
         return self._page("first.html", facts)
 
     def _drift_words(self, verdicts: Sequence[VerdictView]) -> list[Card]:
-        """What was said of the drifts that are on, newest first."""
+        """What was said of the drifts that are on, newest first: the alert, or the notice of an announced change."""
         found = []
         for verdict in verdicts:
             if verdict.state in ("drifting", "acknowledged"):
-                wanted = Wanted(kind="drift", signal=verdict.signal, segment=verdict.segment)
-                found += self._serving.newest_alerts(wanted, 1)
+                found += told_of(self._serving, verdict)
         return [card(alert) for alert in sorted(found, key=lambda alert: alert.at, reverse=True)]
 
     def _account(self, account: str, here: str) -> web.Response:

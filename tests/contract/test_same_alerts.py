@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from signal import SIGABRT
 
@@ -23,14 +23,17 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from detectors.accounts import AccountStage
+from detectors.announcements import ANNOUNCED_CHANGE
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
-from schemas.alerts import DriftAlert, decode_alert
+from schemas.alerts import DriftAlert, Notice, decode_alert
 from schemas.event_reader import EventReader
 from schemas.events import (
     EVENT_CLASSES,
     DriftAcknowledged,
     DriftAcknowledgedData,
+    DriftAnnounced,
+    DriftAnnouncedData,
     encode_event,
 )
 from schemas.settings import Settings
@@ -97,12 +100,25 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _with_decisions(lines: list[bytes]) -> Iterator[bytes]:
-    """People look on: they acknowledge each segment's drift, and have the whole learn anew. Told when they are made."""
+    """People look on: they announce the change of one segment, acknowledge each segment's drift, and have the whole learn anew.
+    Told when it is said."""
     newest = datetime.min.replace(tzinfo=UTC)
     for number, line in enumerate(lines):
         newest = max(newest, _time.decode(line).time)
         yield line
         place, rest = divmod(number, len(lines) // 100)
+        if rest == 0 and place == 40:
+            announcement = DriftAnnounced(
+                specversion="1.0",
+                id="announcement",
+                source="test",
+                subject="signal:plg.conversion_gap",
+                time=newest + timedelta(milliseconds=1),
+                data=DriftAnnouncedData(
+                    on=date(2026, 5, 25), by="Bo", reason="a promotion of content", segment="content"
+                ),
+            )
+            yield encode_event(announcement) + b"\n"
         if rest == 0 and place in (93, 95, 97):
             segment = "content" if place == 95 else "all"
             decision = DriftAcknowledged(
@@ -158,7 +174,12 @@ async def test_distributed_says_what_embedded_says(
         async with asyncio.timeout(LIMIT_S):
             ledger, drift = await _run(lines, kafka, store)
         expected = by_id(embedded.store.alerts())
-        assert any(isinstance(decode_alert(body), DriftAlert) for body in expected.values())
+        said = [decode_alert(body) for body in expected.values()]
+        assert any(isinstance(alert, DriftAlert) for alert in said)
+        announced = [
+            alert for alert in said if isinstance(alert, Notice) and alert.finding == ANNOUNCED_CHANGE
+        ]
+        assert [alert.segment for alert in announced] == ["content"]
         assert by_id([record.value for record in await kafka.read("alerts")]) == expected
         assert ledger == embedded.pipeline.ledger
         signal = "plg.conversion_gap"

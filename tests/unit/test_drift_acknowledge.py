@@ -13,56 +13,26 @@ from click.testing import CliRunner, Result
 from schemas.observations import encode_observation
 from schemas.settings import Settings
 from streams.cli.drift import command
-from streams.cli.drift_acknowledge import LIVE_S, decided_at
-from streams.embedded import EmbeddedPipeline, EmbeddedService
+from streams.cli.drift_saying import LIVE_S, decided_at
+from streams.embedded import EmbeddedService
 from streams.stores.contract import Commit, Ledger
 from streams.stores.sqlite import SqliteStore
+from tests.unit.drift_folder import GAP, drain, run, verdict, write_history
 from tests.unit.health_world import DESK, START, TRACKER, around_the_clock, hours, source
-from tests.unit.serving_world import DAY, NOW, drifting, icp
+from tests.unit.serving_world import DAY, NOW, icp
 
-GAP = "plg.conversion_gap"
 REASON = "A price test, until May"
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store whose account stage has told of a drift of ``content``; the newest event is from the day before NOW."""
-    folder = tmp_path_factory.mktemp("history")
-    store = SqliteStore(folder / "plumbline.db")
-    told = [encode_observation(each) for each in drifting(Settings())]
-    claim = store.claim("accounts", 0)
-    store.commit(claim, Commit(observations=told, watermark=NOW - DAY, ledger=Ledger()))
-    store.close()
-    drain(folder)
-    return folder / "plumbline.db"
+    return write_history(tmp_path_factory.mktemp("history"))
 
 
 @pytest.fixture
 def folder(history: Path, tmp_path: Path) -> Path:
     (tmp_path / "plumbline.db").write_bytes(history.read_bytes())
     return tmp_path
-
-
-def drain(folder: Path) -> None:
-    """Lets the embedded pipeline take in what its log holds."""
-    engine = EmbeddedPipeline(Settings(data_dir=folder, clock="events"), [icp()])
-    try:
-        engine.pipeline.catch_up()
-        while engine.turn() is not None:
-            pass
-    finally:
-        engine.close()
-
-
-def run(folder: Path, *arguments: str, input: str | None = None) -> Result:
-    environment = {"COLUMNS": "110", "NO_COLOR": "1", "LOGNAME": "ann"}
-    return CliRunner().invoke(command, [*arguments, "--data-dir", str(folder)], env=environment, input=input)
-
-
-def verdict(folder: Path, segment: str = "content") -> dict[str, object]:
-    result = run(folder, "explain", GAP, "--segment", segment, "--json")
-    found: dict[str, object] = json.loads(result.output)["verdict"]
-    return found
 
 
 def test_a_decision_goes_into_the_log_and_is_shown_with_who_and_why(folder: Path) -> None:

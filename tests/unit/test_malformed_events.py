@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,7 +128,9 @@ def test_no_value_of_the_event_is_repeated(case: Case) -> None:
         decode_event(case.raw, now=NOW)
     known = {"app.acme.example", "product.event", "product.released", "web.visit", "support.ticket"}
     for value in (
-        set(values) - known - {"account.profile", "crm.stage_changed", "alert.outcome", *OWNERS.values()}
+        set(values)
+        - known
+        - {"account.profile", "crm.stage_changed", "alert.outcome", *chain(*OWNERS.values())}
     ):
         assert value not in str(refused.value)
 
