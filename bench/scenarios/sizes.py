@@ -38,6 +38,7 @@ _BY_NAME = {
     "healthy-community-led": Size(accounts=2000, days=500, activity=0.03, support=0.6),
     "plg-silent-drift": Size(accounts=22_400, days=700),
     "plg-slower-not-fewer": Size(accounts=16000, days=500),
+    "plg-price-announced": Size(accounts=16000, days=500),
     "slg-wide-pipeline": Size(accounts=4000, days=800),
     "plg-the-curious": Size(accounts=6000, days=600, activity=0.08, support=0.25),
     "slg-one-rep-hedges": Size(accounts=4000, days=500),

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from streams.simulation.announcements import announce
 from streams.simulation.arrival import Sent, arrive
 from streams.simulation.calendar import DAY_S, Calendar, Floats
 from streams.simulation.companies import describe
@@ -85,6 +86,10 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
         releases = damage(releases, happenings, calendar)
         noise = scenario.noise
         arrive(releases, noise.office_delay_s, noise, calendar, seeds.company("arrival"), lines, sent)
+        announcements = Lines()
+        announce(calendar, happenings, announcements)
+        draw = seeds.company("announcements")
+        arrive(announcements, noise.office_delay_s, noise, calendar, draw, lines, sent)
         total = len(population)
         world = World(
             order=order,

@@ -27,6 +27,7 @@ Kind = Literal[
     "field_emptied",
     "sent_twice",
     "clock_behind",
+    "prices_announced",
 ]
 
 HAPPENINGS: dict[str, str] = {
@@ -45,6 +46,7 @@ HAPPENINGS: dict[str, str] = {
     "field_emptied": "a field of a type's data is not filled",
     "sent_twice": "events of a type are sent `amount` times, each with an id of its own",
     "clock_behind": "events of a type carry a time that is `amount` hours behind",
+    "prices_announced": "two weeks before, a person announces to `plg.conversion_gap` that new prices hold from that day on",
 }
 
 LAUNCHED = "assistant"

@@ -26,6 +26,7 @@ Aspect = Literal[
     "malformed",
     "support",
     "launch",
+    "announcements",
 ]
 _PLACE = {aspect: place for place, aspect in enumerate(get_args(Aspect))}
 

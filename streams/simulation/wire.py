@@ -9,9 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas.event_subjects import SIGNAL_PREFIX
 from schemas.events import (
     AccountProfile,
     AccountProfileData,
+    DriftAnnounced,
+    DriftAnnouncedData,
     Event,
     ProductReleased,
     ProductReleasedData,
@@ -28,6 +31,7 @@ CRM = "https://crm.acme.example"
 END = '"}'
 HELP_DESK = "https://help.acme.example"
 ENRICHMENT = "https://profiles.acme.example"
+CHANGE_LOG = "https://changes.acme.example"
 
 
 class Lines:
@@ -134,6 +138,17 @@ def release(number: int, second: int, data: ProductReleasedData) -> Event:
         id=f"r-{number}",
         source=PRODUCT,
         subject="product:acme",
+        time=utc(second),
+        data=data,
+    )
+
+
+def announcement(number: int, second: int, signal: str, data: DriftAnnouncedData) -> Event:
+    return DriftAnnounced(
+        specversion="1.0",
+        id=f"n-{number}",
+        source=CHANGE_LOG,
+        subject=f"{SIGNAL_PREFIX}{signal}",
         time=utc(second),
         data=data,
     )

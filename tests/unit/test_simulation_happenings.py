@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from schemas.event_reader import decode_event
-from schemas.events import Event, ProductEvent, ProductReleased, StageChanged, SupportTicket
+from schemas.events import DriftAnnounced, Event, ProductEvent, ProductReleased, StageChanged, SupportTicket
 from streams.simulation import texts
 from streams.simulation.company import Order, simulate
 from streams.simulation.deals import STAGES_RENAMED
@@ -165,6 +165,14 @@ def behind(events: list[Event], usual: list[Event]) -> None:
     assert {true[each] - told[each] for each in told if true[each] < START} == {timedelta(0)}
 
 
+def announced(events: list[Event], usual: list[Event]) -> None:
+    (one,) = [event for event in events if isinstance(event, DriftAnnounced)]
+    assert one.subject == "signal:plg.conversion_gap"
+    assert one.data.on == START.date()
+    assert one.time == START - timedelta(days=14)
+    assert [event for event in events if event is not one] == usual
+
+
 CHECKS: dict[str, tuple[dict[str, Any], Callable[[list[Event], list[Event]], None]]] = {
     "feature_launched": ({}, launched),
     "ticket_flood": ({"amount": 40}, flooded),
@@ -180,6 +188,7 @@ CHECKS: dict[str, tuple[dict[str, Any], Callable[[list[Event], list[Event]], Non
     "field_emptied": ({"type": "crm.stage_changed", "field": "note"}, emptied),
     "sent_twice": ({"type": "support.ticket", "amount": 3}, doubled),
     "clock_behind": ({"type": "support.ticket", "amount": 9}, behind),
+    "prices_announced": ({}, announced),
 }
 
 
@@ -194,8 +203,8 @@ def test_a_happening_does_what_it_says_from_its_start_on(
     changes, check = CHECKS[kind]
     lines = history(tmp_path, happening(kind, **changes))
     check(decoded(lines), decoded(usual))
-    # What is pulled ahead moves before the start; all else stands as it was until then.
-    if kind != "quarter_end":
+    # What is pulled ahead or announced comes before the start; all else stands as it was until then.
+    if kind not in ("quarter_end", "prices_announced"):
 
         def before(found: list[bytes]) -> set[bytes]:
             untouched = START - timedelta(hours=10)

@@ -71,6 +71,25 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     msgspec.structs.replace(
         HEALTHY,
+        name="plg-price-announced",
+        about="From a day on a third fewer of the activated accounts pay; the company has announced new prices for that day.",
+        resembles=SIGNAL,
+        plants=(
+            Plant(
+                lever="paid_given_activated",
+                factor=2 / 3,
+                because="new list prices: fewer pay, and that was expected",
+            ),
+        ),
+        happenings=(
+            Happening(
+                kind="prices_announced",
+                because="who raises prices knows that fewer will pay, and says so beforehand",
+            ),
+        ),
+    ),
+    msgspec.structs.replace(
+        HEALTHY,
         name="plg-crm-recorded-late",
         about="The CRM is connected when a third of the history is over: what was won before is not recorded.",
         resembles=SIGNAL,
