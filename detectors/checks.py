@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from detectors.sequential.contract import Detector
-from detectors.signals.contract import ALL, Signal
+from detectors.signals.contract import ALL, BEFORE_BASELINE, Signal
+from detectors.signals.weeks import week_start
 from schemas.alerts import encode_alert
+from schemas.duration import DAY
 from schemas.errors import EventRefused, StateRefused
 from schemas.observations import Observation
 
@@ -217,6 +219,26 @@ def signal_gives_verdicts_in_order(signal: Signal) -> None:
         )
 
 
+def signal_counts_out_what_began_before_its_baseline(signal: Signal) -> None:
+    observations = signal.healthy_example()
+    chosen = observations[0].at + 80 * DAY
+    state, whole = signal.new_state(chosen), signal.new_state()
+    _must(_run(signal, state, observations) == [], "no alert where nothing changes")
+    _run(signal, whole, observations)
+    verdict, without = signal.verdicts(state)[0], signal.verdicts(whole)[0]
+    told, in_all = (each.n + sum(each.counted_out.values()) for each in (verdict, without))
+    _must(verdict.counted_out.get(BEFORE_BASELINE, 0) > 0, "what began before is counted out")
+    _must(told == in_all and verdict.n < without.n, "each counts once, in the number or out of it")
+    _must(verdict.state == "watching", "the baseline is learned from what began since")
+    _must(all(point.at >= week_start(chosen) for point in verdict.history), "and so is the chart")
+    _must(BEFORE_BASELINE not in without.counted_out, "nothing is counted out unless somebody chose")
+    again = signal.decode_state(signal.encode_state(state))
+    _must(again.counted_from == chosen, "the choice is kept with the state")
+    _must(
+        signal.decode_state(signal.encode_state(whole)).counted_from is None, "and so is that there is none"
+    )
+
+
 DETECTOR_CHECKS: tuple[Callable[[DetectorExample], None], ...] = (
     detector_state_round_trips,
     detector_keeps_nothing_itself,
@@ -233,4 +255,5 @@ SIGNAL_CHECKS: tuple[Callable[[Signal], None], ...] = (
     signal_refuses_what_cannot_be,
     signal_refuses_foreign_states,
     signal_gives_verdicts_in_order,
+    signal_counts_out_what_began_before_its_baseline,
 )

@@ -10,7 +10,8 @@ order holds for all observations.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -29,6 +30,7 @@ from detectors.signals.contract import (
     ANNOUNCED,
     BASELINE_RETAKEN,
     Announcement,
+    Chosen,
     Signal,
     Verdict,
 )
@@ -36,7 +38,7 @@ from detectors.signals.second_opinion import OpinionState, SecondOpinion
 from detectors.suspension import adopted_until, count_out, over_until, shown, touched
 from schemas.icp import ICP
 from schemas.observations import Observation
-from schemas.settings import RiverDetectorName
+from schemas.settings import DriftSettings, RiverDetectorName
 
 
 class DriftState(Struct):
@@ -78,10 +80,13 @@ class DriftStage:
         signals: Sequence[Signal],
         icps: Sequence[ICP] = (),
         second_opinions: Mapping[str, RiverDetectorName] | None = None,
+        baseline_from: Mapping[str, datetime] | None = None,
     ) -> None:
         """``icps``: they say which event types a milestone comes from, and so what an ill source takes from a signal. Who only
-        shows what is stored needs none. ``second_opinions``: signal -> river's detector beside it."""
+        shows what is stored needs none. ``second_opinions``: signal -> river's detector beside it. ``baseline_from``: signal -> from
+        when on its baseline is learned; a state that has begun keeps what it began with."""
         self._signals = {signal.name: signal for signal in signals}
+        self._counted_from = {name: at.timestamp() for name, at in (baseline_from or {}).items()}
         asked = second_opinions or {}
         self._opinions = {
             name: SecondOpinion(asked[name], signal)
@@ -94,6 +99,14 @@ class DriftStage:
         self._health_state = self._health.new_state()
         self._facts: dict[str, list[Fact]] = {}
         """signal -> the illnesses that concern it, found again when one begins or ends"""
+
+    @classmethod
+    def configured(cls, signals: Sequence[Signal], icps: Sequence[ICP], settings: DriftSettings) -> Self:
+        return cls(signals, icps, settings.second_opinion, settings.baseline_from)
+
+    @property
+    def signal_names(self) -> Sequence[str]:
+        return [*self._signals]
 
     def begin_tally(self, state: Any, time: float) -> None:
         """Observations are not counted."""
@@ -118,9 +131,8 @@ class DriftStage:
         if signal == DATA_HEALTH:
             return self._health.new_state()
         found = self._signals.get(signal)
-        return DriftState(
-            found.new_state() if found is not None else b"", second=self._opinion_of(signal, b"")
-        )
+        own = found.new_state(self._counted_from.get(signal)) if found is not None else b""
+        return DriftState(own, second=self._opinion_of(signal, b""))
 
     def encode_state(self, signal: str, state: Any) -> bytes:
         if signal == DATA_HEALTH:
@@ -225,7 +237,15 @@ class DriftStage:
         opinion = self._opinions.get(signal)
         if opinion is not None:
             verdicts[0].second_opinion = opinion.opinion(state.second)
+        chosen = self.chosen(signal, state)
+        for verdict in verdicts:
+            verdict.chosen = chosen
         return shown(verdicts, self._concerning(found), state.left_out)
+
+    def chosen(self, signal: str, state: DriftState) -> Chosen | None:
+        """From when on the operator wants the baseline of a signal that is known here; None: nobody has chosen."""
+        begun_with, asked = state.own.counted_from, self._counted_from.get(signal)
+        return None if begun_with is None and asked is None else Chosen(begun_with, asked)
 
     def _opinion_of(self, signal: str, raw: bytes) -> OpinionState | None:
         opinion = self._opinions.get(signal)

@@ -38,6 +38,7 @@ from schemas.settings_values import (
     Whole,
 )
 from schemas.written import Misfit, Written
+from schemas.written_values import AwareTime
 
 MIN_EXPOSED_TOKEN = 16
 """Characters of a token, at least, where others can reach the service."""
@@ -169,6 +170,10 @@ class DriftSettings(Written):
         default_factory=dict, max_length=MAX_ENTRIES, examples=["{plg.ticket_comprehension: adwin}"]
     )
     """Signals with one of river's detectors beside them, whose finds are notices: adwin, page_hinkley, kswin or hddm_a."""
+    baseline_from: dict[str, AwareTime] = Field(
+        default_factory=dict, max_length=MAX_ENTRIES, examples=["{plg.conversion_gap: 2026-01-01T00:00:00Z}"]
+    )
+    """Signals whose baseline is learned from a time on: what began before is counted out. Holds for states that begin with it."""
 
 
 class DeadLetterSettings(Written):

@@ -159,7 +159,7 @@ class EmbeddedService:
         runner = make_runner(self._application(loop))
         thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         try:
-            await loop.run_in_executor(thread, self._done, self._engine.pipeline.catch_up())
+            await loop.run_in_executor(thread, self._done, self._engine.pipeline.begin())
             await runner.setup()
             self.url = await listen(runner, self.settings, choose=": --listen 127.0.0.1:PORT")
             self._alive = True

@@ -20,6 +20,7 @@ from schemas.icp import ICP
 from schemas.observations import OBSERVATIONS, Observation, decode_observation
 from schemas.settings import Settings
 from streams.batch_result import BatchResult
+from streams.chosen_baselines import say_what_is_not_in_force
 from streams.flood_limit import FloodLimit
 from streams.processor import Processor
 from streams.stage import one_by_one
@@ -57,7 +58,7 @@ class Pipeline:
     ) -> None:
         self.signals: Sequence[Signal] = signals(settings.drift)
         self.account_stage = AccountStage(icps, self.signals, settings.late_after)
-        self.drift_stage = DriftStage(self.signals, icps, settings.drift.second_opinion)
+        self.drift_stage = DriftStage.configured(self.signals, icps, settings.drift)
         self._store = store
         self._now = now
         self._limits = settings.limits
@@ -118,6 +119,11 @@ class Pipeline:
                 return results
             results.append(self._drift.process(OBSERVATIONS, rows))
             self._store.drop_observations(rows[-1][0])
+
+    def begin(self) -> list[BatchResult]:
+        """To be called once: says which chosen baselines are not in force, and catches up."""
+        say_what_is_not_in_force(self.drift_stage, self._store, self._drift.claim)
+        return self.catch_up()
 
     def verdicts(self) -> list[Verdict]:
         """All drift verdicts as they stand."""

@@ -1,8 +1,8 @@
 """What settings name that stands elsewhere: ICP files, their variants, the drift signals.
 
-A subscription with a misspelt name would send nothing, without a word, and a second opinion find nothing: so it is refused
-where it is read. What the settings show by themselves is refused in schemas/settings.py. The signals are imported where something names one: that takes a
-second, which most commands need not wait.
+A subscription with a misspelt name would send nothing, without a word, a second opinion find nothing, and a chosen baseline be
+none: so it is refused where it is read. What the settings show by themselves is refused in schemas/settings.py. The signals
+are imported where something names one: that takes a second, which most commands need not wait.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def _unknown(settings: Settings, icps: Sequence[ICP] | None) -> Iterator[Misfit]
         None if icps is None else list(dict.fromkeys(each.name for icp in icps for each in icp.variants))
     )
     yield from _opinions(settings.drift.second_opinion)
+    yield from _baselines(settings.drift.baseline_from)
     for number, subscription in enumerate(settings.subscriptions):
         place: Path = ("subscriptions", number)
         if subscription.signals:
@@ -66,6 +67,15 @@ def _opinions(asked: Mapping[str, RiverDetectorName]) -> Iterator[Misfit]:
                 "use adwin, page_hinkley or kswin",
                 (*place, name),
             )
+
+
+def _baselines(chosen: Iterable[str]) -> Iterator[Misfit]:
+    if chosen:
+        from detectors.catalogue import SIGNALS
+
+        yield from _not_among(
+            [*SIGNALS], ((name, name) for name in chosen), "signal", ("drift", "baseline_from")
+        )
 
 
 def _not_among(

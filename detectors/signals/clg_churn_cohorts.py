@@ -166,12 +166,9 @@ class ChurnCohorts(SegmentedSignal):
 
     # The drift half.
 
-    def _left_edge(self, state: SegmentedState, observation: Observation) -> str:
-        """By when the days at risk began, not by when the customer was acquired."""
-        recorded_from, begin = state.recorded_from.get(CHURN_SEEN), observation.at - MONTH
-        if recorded_from is None or begin < recorded_from:
-            return "left_truncated"
-        return "settling" if begin < recorded_from + self.settling_days * DAY else ""
+    def _begins(self, observation: Observation) -> float:
+        """The days at risk, not the time as a customer."""
+        return observation.at - MONTH
 
     def read(self, state: SegmentedState, observation: Observation) -> str | Sequence[Observation]:
         begin = (observation.at - MONTH - observation.began) / DAY

@@ -60,6 +60,7 @@ class RoadmapOnboarding(SegmentedSignal):
         COMPLEXITY: Values(1, 10),
         SEEN: SHARE,
     }
+    uncounted: ClassVar[frozenset[str]] = frozenset({COMPLEXITY})
     recorded_by: ClassVar[Mapping[str, str]] = {ONBOARDING: SEEN}
     state_version: ClassVar[int] = 3
     monitor_state: ClassVar[type[Struct]] = TwoTrendsState

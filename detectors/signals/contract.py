@@ -39,6 +39,8 @@ ANNOUNCED = "announced"
 """The measures by which a person's decision is told, so that a replay repeats it: ``segments`` = {"segment": its name, "by":
 who}, ``phrases`` = [why]. An announcement names a segment only if it is about one; its ``value`` is when the announced day
 begins. A signal is told of the first only; detectors/decisions.py and detectors/announcements.py keep them."""
+BEFORE_BASELINE = "before_baseline"
+"""Counted out: it began before the time from which on the operator wants the baseline."""
 
 
 def names_a_person(segment: str) -> bool:
@@ -193,6 +195,18 @@ class Opinion(Struct, array_like=True, gc=False):
     found_at: float | None
 
 
+class Chosen(Struct, frozen=True):
+    """From when on (Unix seconds) a baseline is learned: by what the state began with, and by the settings now; None: from the
+    first. Where they differ, what the settings say is not in force: what was counted out, or in, can't be taken back."""
+
+    begun_with: float | None
+    asked: float | None
+
+    @property
+    def in_force(self) -> bool:
+        return self.begun_with == self.asked
+
+
 class Verdict(Struct, kw_only=True):
     """What is known of one signal in one segment. ``missing`` says in words what learning still needs."""
 
@@ -225,6 +239,8 @@ class Verdict(Struct, kw_only=True):
     """what was announced for this segment or for all, the newest first; put in by the drift stage"""
     second_opinion: Opinion | None = None
     """in ``all``, where the settings ask for one; put in by the drift stage"""
+    chosen: Chosen | None = None
+    """where the operator chose from when on the baseline is learned, or chooses now; put in by the drift stage"""
 
 
 class Signal(Protocol):
@@ -265,7 +281,10 @@ class Signal(Protocol):
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None: ...
 
-    def new_state(self) -> Any: ...
+    def new_state(self, counted_from: float | None = None) -> Any:
+        """What began before ``counted_from`` (Unix seconds) is counted out as BEFORE_BASELINE. A state keeps it for good, and
+        shows it as ``counted_from``."""
+        ...
 
     def encode_state(self, state: Any) -> bytes:
         """Explicit and versioned (no pickle)."""

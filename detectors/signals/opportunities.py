@@ -95,6 +95,7 @@ class OpportunitySignal(SegmentedSignal):
         **dict.fromkeys((SEEN, *_LEFT_OUT), SHARE),
     }
     left_out: ClassVar[frozenset[str]] = frozenset(_LEFT_OUT)
+    uncounted: ClassVar[frozenset[str]] = frozenset({WON, LOST})
     recorded_by: ClassVar[Mapping[str, str]] = dict.fromkeys((OPENED, WON, LOST), SEEN)
     dimensions: ClassVar[tuple[str, ...]] = ("rep",)
     shared: ClassVar[type[Struct] | None] = BulkClosings

@@ -70,6 +70,7 @@ class AdoptionBreadth(SegmentedSignal):
         BREADTH: Values(1, rarefaction.DRAWS),
         DEPTH: Values(2 / rarefaction.DRAWS, 1),
     }
+    uncounted: ClassVar[frozenset[str]] = frozenset({DEPTH})
     dimensions: ClassVar[tuple[str, ...]] = ("source",)
     state_version: ClassVar[int] = 3
     monitor_state: ClassVar[type[Struct]] = TwoTrendsState

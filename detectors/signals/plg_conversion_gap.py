@@ -26,6 +26,7 @@ from msgspec import Struct
 from detectors.signals.contract import (
     ALL,
     BASELINE_RETAKEN,
+    BEFORE_BASELINE,
     AccountFacts,
     AccountOutput,
     Point,
@@ -235,8 +236,8 @@ class ConversionGap:
 
     # The drift half.
 
-    def new_state(self) -> GapState:
-        return GapState(self._watching)
+    def new_state(self, counted_from: float | None = None) -> GapState:
+        return GapState(self._watching, counted_from=counted_from)
 
     def encode_state(self, state: GapState) -> bytes:
         return state.encode()
@@ -259,7 +260,9 @@ class ConversionGap:
         if not reason:
             state.told = (observation,)
         out: list[DriftAlert | Notice] = []
-        for name in self._touched(state, observation.segments.get("source", UNKNOWN)):
+        # Who was there only before the operator's choice takes no place from those who came since.
+        early = state.leaves_out(began)
+        for name in (ALL,) if early else self._touched(state, observation.segments.get("source", UNKNOWN)):
             segment = state.segment(name)
             if reason:
                 # A verdict counts accounts that activated: those of ``n``, and those left out.
@@ -291,7 +294,7 @@ class ConversionGap:
         measure, at, began = observation.measure, observation.at, observation.began
         account, followed = observation.account, observation.segments.get(FOLLOWED)
         out: list[DriftAlert | Notice] = []
-        if followed is not None:
+        if followed is not None and not state.leaves_out(began):
             for name in self._touched(state, followed):
                 out += self._pass(state, name, at)
                 segment = state.segment(name)
@@ -359,7 +362,9 @@ class ConversionGap:
         recorded_from = state.recorded_from.get(_SEEN[measure])
         if recorded_from is None or began < recorded_from:
             return "left_truncated"
-        return "settling" if began < recorded_from + SETTLING_DAYS * DAY else ""
+        if began < recorded_from + SETTLING_DAYS * DAY:
+            return "settling"
+        return BEFORE_BASELINE if state.leaves_out(began) else ""
 
     def _verdict(self, state: GapState, name: str, segment: Segment) -> Verdict:
         paid = segment.paid

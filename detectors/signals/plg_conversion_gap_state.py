@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from detectors.signals.contract import ALL
 from detectors.signals.evidence import Weighed, merge_evidence
@@ -50,6 +50,7 @@ class StoredState(Struct, kw_only=True):
     composition: dict[str, tuple[int, int]]
     market_wide_episode: int
     segments: dict[str, StoredSegment]
+    counted_from: float | UnsetType = UNSET
 
 
 class Segment:
@@ -101,10 +102,15 @@ class Segment:
 class GapState:
     """``recorded_from``: measure -> from when on its ones are recorded at all. ``composition``: segment -> (accounts,
     converted) in the baseline stretch of ``all``. ``market_wide_episode``: the last episode of ``all`` that was told to be
-    market-wide. ``told``: what the last step counted in ``all``."""
+    market-wide. ``told``: what the last step counted in ``all``. ``counted_from``: what began before (Unix seconds) is counted
+    out; None: nothing is for that."""
 
-    def __init__(self, watching: Watching, stored: StoredState | None = None) -> None:
+    def __init__(
+        self, watching: Watching, stored: StoredState | None = None, counted_from: float | None = None
+    ) -> None:
         self.watching = watching
+        kept_from = stored.counted_from if stored else UNSET
+        self.counted_from = counted_from if kept_from is UNSET else kept_from
         self.roster = stored.roster if stored else Roster([], False)
         self.recorded_from = stored.recorded_from if stored else {}
         self.composition = stored.composition if stored else {}
@@ -113,6 +119,10 @@ class GapState:
         kept = stored.segments if stored else {}
         self.segments = {name: Segment(watching, segment) for name, segment in kept.items()}
         self.segment(ALL)
+
+    def leaves_out(self, began: float) -> bool:
+        """Whether the operator's choice leaves out what ``began`` then (Unix seconds)."""
+        return self.counted_from is not None and began < self.counted_from
 
     def segment(self, name: str) -> Segment:
         found = self.segments.get(name)
@@ -134,6 +144,7 @@ class GapState:
             composition=self.composition,
             market_wide_episode=self.market_wide_episode,
             segments={name: segment.stored() for name, segment in sorted(self.segments.items())},
+            counted_from=UNSET if self.counted_from is None else self.counted_from,
         )
         return msgspec.msgpack.encode((STATE_VERSION, stored))
 

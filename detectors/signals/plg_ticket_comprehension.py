@@ -220,7 +220,8 @@ class TicketComprehension(SegmentedSignal):
             return "feature_launched"
         if number is None:
             return "kind_unsure"
-        count_in(shared.taxonomy, number, observation.began)
+        if not state.leaves_out(observation.began):
+            count_in(shared.taxonomy, number, observation.began)
         basic, stratum = number == BASIC, observation.stratum
         return (
             msgspec.structs.replace(

@@ -6,7 +6,8 @@ A signal derives from SegmentedSignal and brings its monitor, its words and its 
 2. An observation goes to the segments of the signal's ``dimensions`` and to ``all``, after the signal's ``read`` has made
    of it what monitors are told, or a reason why it is counted out.
 3. Left edge: what began before its kind was recorded at all, or within ``settling_days`` after, is counted out
-   (``recorded_by``). A recording that has just begun is seldom complete.
+   (``recorded_by``). A recording that has just begun is seldom complete. So is what began before the time that the operator
+   chose, of which ``read`` is told nevertheless: who is elite, or what a ticket's words mean, is known from then, too.
 4. A person's decision to take a baseline anew comes as an observation (BASELINE_RETAKEN), so that a replay repeats it.
 5. Nothing of an observation is kept but by the monitors, the evidence (evidence.py) and what ``read`` puts into ``shared``.
 """
@@ -23,6 +24,7 @@ from msgspec import Struct
 from detectors.signals.contract import (
     ALL,
     BASELINE_RETAKEN,
+    BEFORE_BASELINE,
     AccountFacts,
     AccountOutput,
     Quantity,
@@ -59,6 +61,8 @@ class SegmentedSignal(ABC):
     """measure -> what its values can be; all measures that the account half emits"""
     left_out: ClassVar[frozenset[str]] = frozenset()
     """measures that are a reason themselves: counted out by their name, and no more"""
+    uncounted: ClassVar[frozenset[str]] = frozenset()
+    """measures that ``n`` does not count, nor what the operator's choice leaves out of them: depth of use, beside breadth"""
     recorded_by: ClassVar[Mapping[str, str]] = {}
     """measure -> the measure that says, by its ``at``, that this is recorded at all; counted out until then"""
     settling_days: ClassVar[float] = 28.0
@@ -134,8 +138,10 @@ class SegmentedSignal(ABC):
     def false_alarms_per_year(self) -> float:
         return self.promise.false_alarms_per_year
 
-    def new_state(self) -> SegmentedState:
-        return self.state(self.monitor, self.dimensions, self.shared() if self.shared else None)
+    def new_state(self, counted_from: float | None = None) -> SegmentedState:
+        state = self.state(self.monitor, self.dimensions, self.shared() if self.shared else None)
+        state.counted_from = counted_from
+        return state
 
     def encode_state(self, state: SegmentedState) -> bytes:
         return state.encode(self.state_version)
@@ -160,17 +166,22 @@ class SegmentedSignal(ABC):
         if measure in self.recorded_by.values():
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
             return []
+        early = state.leaves_out(self._begins(observation))
         reason = measure if measure in self.left_out else self._left_edge(state, observation)
         readings: Sequence[Observation] = ()
         if not reason:
             found = self.read(state, observation)
-            if isinstance(found, str):
+            if found and early:
+                reason = BEFORE_BASELINE if observation.measure not in self.uncounted else ""
+            elif isinstance(found, str):
                 reason = found
             else:
                 state.told = readings = found
         out: Alerts = []
         if reason:
-            for name in state.touched_by(observation.segments, self.max_segments):
+            # Who was there only before the operator's choice takes no place from those who came since.
+            touched = [ALL] if early else state.touched_by(observation.segments, self.max_segments)
+            for name in touched:
                 state.segment(name).count_out(reason)
         for reading in readings:
             out += self._take(state, reading)
@@ -195,14 +206,18 @@ class SegmentedSignal(ABC):
             state.draw_rosters(self.max_segments)
         return out
 
+    def _begins(self, observation: Observation) -> float:
+        """When what is judged of it begins, Unix seconds."""
+        return observation.began
+
     def _left_edge(self, state: SegmentedState, observation: Observation) -> str:
         seen = self.recorded_by.get(observation.measure)
         if seen is None:
             return ""
-        recorded_from = state.recorded_from.get(seen)
-        if recorded_from is None or observation.began < recorded_from:
+        recorded_from, begins = state.recorded_from.get(seen), self._begins(observation)
+        if recorded_from is None or begins < recorded_from:
             return "left_truncated"
-        return "settling" if observation.began < recorded_from + self.settling_days * DAY else ""
+        return "settling" if begins < recorded_from + self.settling_days * DAY else ""
 
     def _verdict(self, state: SegmentedState, name: str) -> Verdict:
         segment = state.segments[name]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from detectors.signals.contract import ALL
 from detectors.signals.evidence import Weighed, merge_evidence
@@ -43,6 +43,7 @@ class StoredState(Struct, kw_only=True):
     recorded_from: dict[str, float]
     market_wide_episode: int
     segments: dict[str, StoredSegment]
+    counted_from: float | UnsetType = UNSET
 
 
 class Segment:
@@ -68,7 +69,8 @@ class Segment:
 class SegmentedState:
     """``shared``: what the signal itself keeps over all segments, or None. ``recorded_from``: measure -> from when on (Unix
     seconds) it is recorded at all. ``market_wide_episode``: the last episode of ``all`` that was told to be market-wide.
-    ``told``: what the last step told the monitors."""
+    ``told``: what the last step told the monitors. ``counted_from``: what began before (Unix seconds) is counted out; None:
+    nothing is for that."""
 
     def __init__(self, make: MakeMonitor, dimensions: tuple[str, ...], shared: Any) -> None:
         self._make = make
@@ -76,6 +78,7 @@ class SegmentedState:
         self.rosters = {dimension: Roster([], False) for dimension in dimensions}
         self.recorded_from: dict[str, float] = {}
         self.market_wide_episode = 0
+        self.counted_from: float | None = None
         self.told: Sequence[Observation] = ()
         self.segments: dict[str, Segment] = {}
         self.segment(ALL)
@@ -100,6 +103,10 @@ class SegmentedState:
         """Whether ``all`` has no baseline yet."""
         whole = self.segments.get(ALL)
         return whole is None or whole.monitor.phase == "learning"
+
+    def leaves_out(self, began: float) -> bool:
+        """Whether the operator's choice leaves out what ``began`` then (Unix seconds)."""
+        return self.counted_from is not None and began < self.counted_from
 
     def segment(self, name: str) -> Segment:
         found = self.segments.get(name)
@@ -148,6 +155,7 @@ class SegmentedState:
                 )
                 for name, segment in sorted(self.segments.items())
             },
+            counted_from=UNSET if self.counted_from is None else self.counted_from,
         )
         return msgspec.msgpack.encode((FRAME_VERSION * _FRAME + version, stored))
 
@@ -181,6 +189,7 @@ class SegmentedState:
             state.rosters = stored.rosters
             state.recorded_from = stored.recorded_from
             state.market_wide_episode = stored.market_wide_episode
+            state.counted_from = None if stored.counted_from is UNSET else stored.counted_from
             for name, each in stored.segments.items():
                 segment = Segment(make(msgspec.msgpack.decode(each.monitor, type=monitor_state)))
                 segment.drifting, segment.notices = each.drifting, each.notices

@@ -85,6 +85,7 @@ class OffProfilePipeline(SegmentedSignal):
         (OFF_PROFILE, OFF_PROFILE_BEFORE, SEEN, "left_truncated", "too_many_open", "no_profile"), SHARE
     )
     left_out: ClassVar[frozenset[str]] = frozenset({"left_truncated", "too_many_open", "no_profile"})
+    uncounted: ClassVar[frozenset[str]] = frozenset({OFF_PROFILE_BEFORE})
     recorded_by: ClassVar[Mapping[str, str]] = {OFF_PROFILE: SEEN, OFF_PROFILE_BEFORE: SEEN}
     dimensions: ClassVar[tuple[str, ...]] = ("rep",)
     state_version: ClassVar[int] = 2

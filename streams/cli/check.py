@@ -165,6 +165,8 @@ def _check_settings(text: str, name: str) -> str:
         f"listens on {settings.listen}, {_count(len(settings.icp), 'ICP file')}, "
         f"{_count(len(settings.endpoints), 'endpoint')}, {_count(len(settings.tokens), 'token')}"
     )
+    if settings.drift.baseline_from:
+        said += f", {_count(len(settings.drift.baseline_from), 'chosen baseline')}"
     absent = [str(path) for path in settings.icp if not path.exists()]
     return (
         said

@@ -98,6 +98,8 @@ def facts(verdict: VerdictView, row: DriftRow) -> list[tuple[str, str]]:
     known += [("" if number else "moved too", moved) for number, moved in enumerate(row.moved_too)]
     if row.second_opinion:
         known.append(("second opinion", row.second_opinion))
+    if row.baseline:
+        known.append(("baseline", row.baseline))
     known.append(("observations", row.observations))
     for number, each in enumerate(row.counted_out):
         why = f": {each.why}" if each.why else ""

@@ -80,7 +80,7 @@ async def serve_until_signal(service: EmbeddedService, started: Callable[[], obj
 def _drain(settings: Settings, icps: list[ICP]) -> None:
     engine = EmbeddedPipeline(settings, icps)
     try:
-        engine.pipeline.catch_up()
+        engine.pipeline.begin()
         while engine.turn() is not None:
             pass
         ledger = engine.pipeline.ledger

@@ -21,6 +21,7 @@ from msgspec import Struct
 from detectors.drift import DriftStage
 from schemas.errors import EventRefused
 from streams.batch_result import BatchResult
+from streams.chosen_baselines import say_what_is_not_in_force
 from streams.kafka.hold_back import WINDOW, HoldBack
 from streams.kafka.wire import Sent, decode_message, decode_sent
 from streams.processor import Processor
@@ -83,6 +84,7 @@ class DriftIntake:
         """what goes to the drift stage with the next commit: topic, offset, message"""
         self._results: list[BatchResult] = []
         self._offset = self.next_offset
+        say_what_is_not_in_force(stage, store, self.claim)
 
     @property
     def claim(self) -> Claim:

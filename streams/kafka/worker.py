@@ -157,7 +157,7 @@ class Worker:
             self._lists.take_over(partition)  # before the first commit, which writes places by this ICP file
             return intake
         drift = self.settings.drift
-        stage_of_drift = DriftStage(signals(drift), self._icps, drift.second_opinion)
+        stage_of_drift = DriftStage.configured(signals(drift), self._icps, drift)
         partitions = self.settings.kafka.partitions
         return ObservationIntake(
             DriftIntake(self._store, stage_of_drift, self._observations, partition, partitions, now=self._now)

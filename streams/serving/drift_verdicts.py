@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from detectors.announcements import may_come
 from detectors.catalogue import monitors
 from detectors.drift import DriftStage, all_verdicts
 from detectors.health.data_health import DataHealth
 from detectors.health.share import WATCHES
-from detectors.signals.contract import Opinion, Signal, Verdict, VerdictState
+from detectors.signals.contract import Chosen, Opinion, Signal, Verdict, VerdictState
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
 from streams.serving.views import (
     AnnouncedView,
+    BaselineView,
     DecidedView,
     MovedView,
     OpinionView,
@@ -33,7 +36,7 @@ def verdict_views(
 ) -> list[VerdictView]:
     """In the order of the catalogue; of each signal ``all`` first. Raises StateRefused."""
     share = settings.false_alarms_per_year / monitors(settings)
-    stage = DriftStage(signals, second_opinions=settings.second_opinion)
+    stage = DriftStage.configured(signals, (), settings)
     stored = snapshot.drift_states([stage.beside_key, *(signal.name for signal in signals)])
     states = {name: stage.decode_state(name, raw) for name, raw in stored.items()}
     titles = {signal.name: signal.title for signal in signals}
@@ -109,7 +112,13 @@ def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> Verdict
             for each in verdict.announcements
         ],
         second_opinion=None if verdict.second_opinion is None else _opinion(verdict.second_opinion),
+        baseline=UNSET if verdict.chosen is None else _baseline(verdict.chosen),
     )
+
+
+def _baseline(chosen: Chosen) -> BaselineView:
+    learned_from, settings = (None if at is None else moment(at) for at in (chosen.begun_with, chosen.asked))
+    return BaselineView(learned_from=learned_from, settings=settings)
 
 
 def _opinion(opinion: Opinion) -> OpinionView:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from detectors.scoring import Quadrant, Reason
 from detectors.signals.contract import Quantity, VerdictState
@@ -259,6 +259,14 @@ class OpinionView(Struct, kw_only=True):
     found_at: datetime | None
 
 
+class BaselineView(Struct, kw_only=True):
+    """From when on the baseline is learned, where the operator chose it: what the state began with, and what the ``settings`` say
+    now; null: from the first. Where they differ, the settings are not in force."""
+
+    learned_from: datetime | None
+    settings: datetime | None
+
+
 class VerdictView(Struct, kw_only=True):
     """What is known of one signal in one segment (detectors/signals/contract.py). ``unit`` is that of ``before`` and ``now``;
     ``false_alarms_per_year``: how often the threshold is passed by mistake here, its share of the installation's budget."""
@@ -289,6 +297,8 @@ class VerdictView(Struct, kw_only=True):
     """of a drift: what else drifts"""
     second_opinion: OpinionView | None = None
     """of ``all``, where the settings ask for one"""
+    baseline: BaselineView | UnsetType = UNSET
+    """where the operator chose one"""
 
 
 class LedgerView(Struct, kw_only=True):

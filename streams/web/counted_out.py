@@ -11,6 +11,7 @@ from streams.web.wording import count, words
 REASONS = {
     "left_truncated": "began before this was recorded at all, or at an unknown time",
     "settling": "of the first four weeks of a recording, which is seldom complete",
+    "before_baseline": "began before the time from which on the baseline was chosen to be learned",
     "sales_led": "paid before it used the product: not product-led",
     "told": "told before, under the same opportunity or ticket",
     "too_many_open": "of an account with more opportunities open at a time than are followed",

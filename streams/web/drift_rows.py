@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from detectors.health.tally import SIGNAL as DATA_HEALTH
 from detectors.signals.contract import ALL, Quantity, VerdictState
 from schemas.alerts import Interval
-from streams.serving.views import AnnouncedView, DecidedView, MovedView, OpinionView, VerdictView
+from streams.serving.views import (
+    AnnouncedView,
+    BaselineView,
+    DecidedView,
+    MovedView,
+    OpinionView,
+    VerdictView,
+)
 from streams.web.charts import Sparkline, sparkline, strength
 from streams.web.counted_out import CountedOut, counted_out_words
 from streams.web.wording import (
@@ -19,6 +26,7 @@ from streams.web.wording import (
     day,
     interval_words,
     measure,
+    moment,
     ratio_words,
     sample_words,
     segment_words,
@@ -83,6 +91,8 @@ class DriftRow(Struct, kw_only=True):
     """what else drifts, in words"""
     second_opinion: str
     """what river's detector has come to, in words; empty without one"""
+    baseline: str
+    """from when on it is learned, in words, where the operator chose that; else empty"""
     charted: bool
     chart: Sparkline | None
 
@@ -151,6 +161,7 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         ],
         moved_too=[moved_words(each) for each in verdict.moved_too],
         second_opinion="" if verdict.second_opinion is None else opinion_words(verdict.second_opinion),
+        baseline="" if verdict.baseline is UNSET else baseline_words(verdict.baseline, verdict.decisions),
         charted=verdict.signal != DATA_HEALTH,
         chart=sparkline(verdict),
     )
@@ -207,6 +218,25 @@ def opinion_words(opinion: OpinionView) -> str:
     if opinion.found_at is None:
         return f"{opinion.detector}, found nothing in {count(opinion.n)} observations"
     return f"{opinion.detector}, last found a change on {day(opinion.found_at)}"
+
+
+def baseline_words(baseline: BaselineView, decisions: Iterable[DecidedView]) -> str:
+    """``chosen, from 1 Jan 2026``; ``decisions``: the newest first."""
+    learned = (
+        "the first stretch" if baseline.learned_from is None else f"chosen, {_from(baseline.learned_from)}"
+    )
+    anew = next((each.at for each in decisions if each.kind == "baseline_retaken"), None)
+    if anew is not None:
+        learned += f", and taken anew on {day(anew)}"
+    if baseline.settings == baseline.learned_from:
+        return learned
+    wanted = "the first stretch" if baseline.settings is None else _from(baseline.settings)
+    return f"{learned}; {wanted}, as the settings want it, once the history is read anew"
+
+
+def _from(at: datetime) -> str:
+    midnight = at.astimezone(UTC).timetz() == time(tzinfo=UTC)
+    return f"from {day(at) if midnight else moment(at)}"
 
 
 def whole_days(days: float) -> str:

@@ -22,6 +22,7 @@ class WritingStage:
     name = "drift"
     tally_key = ""
     beside_key = ""
+    signal_names = ()
 
     def new_state(self, key: str) -> list[str]:
         return []

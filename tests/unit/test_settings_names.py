@@ -87,6 +87,32 @@ def test_a_second_opinion_that_is_not_there(path: Path, opinions: str, code: str
     assert remedy in f"{problem.what} {problem.remedy}"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "code", "remedy"),
+    [
+        ("plg.conversion_gab: 2026-01-01T00:00:00Z", "unknown_signal", "use one of plg.adoption_breadth"),
+        ("data.health: 2026-01-01T00:00:00Z", "unknown_signal", "use one of plg.adoption_breadth"),
+        ("plg.conversion_gap: 2026-01-01", "time", "write 2026-01-01T00:00:00Z"),
+        ("plg.conversion_gap: 2026-01-01T00:00:00", "time", "write 2026-01-01T00:00:00Z for UTC"),
+        ("plg.conversion_gap: 1026-01-01T00:00:00Z", "time", "a year between 1990 and 2200"),
+        ("plg.conversion_gap: 20260101", "time", "write it like 2026-11-01T00:00:00Z"),
+    ],
+)
+def test_a_baseline_that_cannot_be_chosen(path: Path, chosen: str, code: str, remedy: str) -> None:
+    written = f"drift: {{baseline_from: {{slg.cycle_spread: 2026-01-01T00:00:00+01:00, {chosen}}}}}\n"
+    with pytest.raises(FileRefused) as refused:
+        check_settings(written, str(path))
+    (problem,) = refused.value.problems
+    assert problem.code == code
+    assert problem.where.endswith(f"(drift.baseline_from.{chosen.partition(':')[0]})")
+    assert remedy in problem.remedy
+
+
+def test_check_says_how_many_baselines_are_chosen(path: Path) -> None:
+    path.write_text("drift: {baseline_from: {slg.cycle_spread: 2026-01-01T00:00:00Z}}\n", encoding="utf-8")
+    assert "0 tokens, 1 chosen baseline\n" in called(check, str(path)).output
+
+
 @pytest.mark.parametrize("started", [run, worker, gateway])
 def test_nothing_starts_with_it(path: Path, started: object) -> None:
     path.write_text(
