@@ -195,6 +195,23 @@ class Opinion(Struct, array_like=True, gc=False):
     found_at: float | None
 
 
+class Followed(Struct, array_like=True, gc=False):
+    """Accounts day by day from their start, the first of which was at ``since`` (Unix seconds): how many got there on each day
+    (``came``), and how many could have (``risked``)."""
+
+    since: float
+    came: list[int]
+    risked: list[int]
+
+
+class Beside(Struct, array_like=True, frozen=True):
+    """Another segment in the same weeks: in those of the baseline, and in those of now."""
+
+    segment: str
+    before: Interval
+    now: Interval
+
+
 class Chosen(Struct, frozen=True):
     """From when on (Unix seconds) a baseline is learned: by what the state began with, and by the settings now; None: from the
     first. Where they differ, what the settings say is not in force: what was counted out, or in, can't be taken back."""
@@ -239,6 +256,10 @@ class Verdict(Struct, kw_only=True):
     """what was announced for this segment or for all, the newest first; put in by the drift stage"""
     second_opinion: Opinion | None = None
     """in ``all``, where the settings ask for one; put in by the drift stage"""
+    followed: tuple[Followed, Followed] | None = None
+    """before and now, where accounts are followed day by day"""
+    beside: Beside | None = None
+    """what the segment may be compared with"""
     chosen: Chosen | None = None
     """where the operator chose from when on the baseline is learned, or chooses now; put in by the drift stage"""
 

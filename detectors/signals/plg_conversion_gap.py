@@ -29,22 +29,17 @@ from detectors.signals.contract import (
     BEFORE_BASELINE,
     AccountFacts,
     AccountOutput,
-    Point,
     Reading,
     Verdict,
 )
 from detectors.signals.evidence import weigh_in
 from detectors.signals.measures import refuse_what_cannot_be
 from detectors.signals.plg_conversion_gap_judgement import (
-    accounts_of,
     composition,
-    evidence_of,
     judge,
     judge_early,
     retake,
-    state_of,
     unsteady,
-    verdict_finding,
 )
 from detectors.signals.plg_conversion_gap_measures import (
     ACTIVATED,
@@ -57,8 +52,8 @@ from detectors.signals.plg_conversion_gap_measures import (
     SIGN_UP_SEEN,
     SIGNAL,
 )
-from detectors.signals.plg_conversion_gap_since import paid_now
 from detectors.signals.plg_conversion_gap_state import GapState, Segment, Watching
+from detectors.signals.plg_conversion_gap_verdict import verdict
 from detectors.signals.segments import UNKNOWN, segment_of
 from detectors.signals.share_monitor import Promise
 from detectors.signals.weeks import week_start
@@ -332,7 +327,7 @@ class ConversionGap:
 
     def verdicts(self, state: GapState) -> Sequence[Verdict]:
         names = [ALL, *sorted(name for name in state.segments if name != ALL)]
-        return [self._verdict(state, name, state.segments[name]) for name in names]
+        return [verdict(state, name, self._horizon_s / DAY) for name in names]
 
     def _paid(
         self, state: GapState, name: str, segment: Segment, observation: Observation
@@ -365,33 +360,6 @@ class ConversionGap:
         if began < recorded_from + SETTLING_DAYS * DAY:
             return "settling"
         return BEFORE_BASELINE if state.leaves_out(began) else ""
-
-    def _verdict(self, state: GapState, name: str, segment: Segment) -> Verdict:
-        paid = segment.paid
-        kept = paid.state
-        missing = paid.missing
-        if kept.watch is None and CONVERSION_SEEN not in state.recorded_from:
-            missing = f"a first conversion, {missing}"
-        statistic, threshold = evidence_of(segment)
-        since = kept.fall.dated.since if kept.fall else kept.recovery.dated.since if kept.recovery else None
-        return Verdict(
-            signal=self.name,
-            segment=name,
-            state=state_of(segment),
-            at=kept.newest,
-            since=since,
-            since_margin_days=kept.fall.margin_days if kept.fall else None,
-            before=paid.before,
-            now=paid_now(state, name),
-            statistic=statistic,
-            threshold=threshold,
-            n=kept.n,
-            missing=missing,
-            finding=verdict_finding(segment, name, state),
-            counted_out=dict(sorted(segment.counted_out.items())),
-            history=[Point(week.start, week.n, float(week.ones), week.statistic) for week in kept.weeks],
-            evidence=accounts_of(segment, self._horizon_s / DAY),
-        )
 
 
 def _followed_days(horizon_s: float) -> int:

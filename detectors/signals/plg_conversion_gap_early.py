@@ -157,6 +157,12 @@ class EarlyWatch:
         )
         return Dated(since, earliest, latest, 0, 0)
 
+    @property
+    def first_judged(self) -> int:
+        """The oldest day whose cohort is known and is not in the baseline that it is judged by."""
+        state = self.cohorts.state
+        return max(self._watched_from, (state.day if state.day is not None else 0) + 1 - len(state.cohorts))
+
     def _judge(self) -> EarlyChange | None:
         if self.statistic < self.threshold:
             # Told once: what hovers about the threshold has not ended.
@@ -183,10 +189,8 @@ class EarlyWatch:
     @property
     def _first(self) -> int:
         """The oldest cohort that is asked for its shape."""
-        state, detector = self.cohorts.state, self._detector
-        day = state.day if state.day is not None else 0
-        first = max(self._watched_from, day + 1 - len(state.cohorts))
-        if detector is None or self._detection is None:
+        first, detector, day = self.first_judged, self._detector, self.cohorts.state.day
+        if detector is None or self._detection is None or day is None:
             return first
         change = detector.change(self._detection)
         if change is None:

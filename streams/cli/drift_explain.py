@@ -15,12 +15,21 @@ from detectors.signals.contract import ALL
 from streams.alert_text import alert_text
 from streams.cli.data_options import data_options
 from streams.cli.drift_chart import chart_lines
+from streams.cli.drift_curves import curve_table
 from streams.cli.drift_reading import read_segment
 from streams.serving.views import VerdictView
 from streams.settings_file import load_settings
 from streams.terminal_text import printable
+from streams.web.curves import TITLE, curves_of
 from streams.web.drift_evidence import evidence_rows
-from streams.web.drift_rows import AnnouncementRow, DecisionRow, DriftRow, drift_row
+from streams.web.drift_rows import (
+    AnnouncementRow,
+    DecisionRow,
+    DriftRow,
+    beside_name,
+    beside_words,
+    drift_row,
+)
 from streams.web.wording import day
 
 INDENT = "  "
@@ -47,6 +56,10 @@ def explain(
     chart = chart_lines(verdict, console.width - len(INDENT))
     if chart:
         console.print("\n" + textwrap.indent("\n".join(chart), INDENT), markup=False, soft_wrap=True)
+    curves = curves_of(verdict)
+    if curves is not None:
+        console.print(f"\n[bold]{TITLE}[/bold] [dim](baseline: {curves.baseline}; now: {curves.since})[/dim]")
+        console.print(curve_table(curves))
     evidence = evidence_rows(verdict)
     if evidence:
         console.print("\n[bold]What weighs most[/bold]")
@@ -91,11 +104,17 @@ def facts(verdict: VerdictView, row: DriftRow) -> list[tuple[str, str]]:
         if estimate:
             sure = f"95 %: {interval}, " if interval else ""
             known.append((name, f"{estimate} ({sure}{sample})"))
+    beside = beside_words(verdict)
+    if beside:
+        known.append((f"{beside_name(verdict)} meanwhile", beside))
     if row.ratio_of and (row.before or row.now):
         known.append(("×", row.ratio_of))
     if row.strength:
         known += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
-    known += [("" if number else "moved too", moved) for number, moved in enumerate(row.moved_too)]
+    known += [
+        ("" if number else "moved too", f"{each.signal}, {each.words}")
+        for number, each in enumerate(row.moved_too)
+    ]
     if row.second_opinion:
         known.append(("second opinion", row.second_opinion))
     if row.baseline:

@@ -11,13 +11,17 @@ from detectors.catalogue import monitors
 from detectors.drift import DriftStage, all_verdicts
 from detectors.health.data_health import DataHealth
 from detectors.health.share import WATCHES
-from detectors.signals.contract import Chosen, Opinion, Signal, Verdict, VerdictState
+from detectors.sequential.product_limit import product_limit
+from detectors.signals.contract import Beside, Chosen, Followed, Opinion, Signal, Verdict, VerdictState
 from schemas.alerts import moment
 from schemas.settings import DriftSettings
 from streams.serving.contract import Snapshot
 from streams.serving.views import (
     AnnouncedView,
     BaselineView,
+    BesideView,
+    CurvesView,
+    CurveView,
     DecidedView,
     MovedView,
     OpinionView,
@@ -28,6 +32,8 @@ from streams.serving.views import (
 
 A_SOURCE_A_YEAR = 1 / WATCHES
 """False alarms: data.health has a budget of its own, one a year for all sources."""
+DIGITS = 5
+"""Of a curve's shares: there are many, and none is known as well."""
 MOVED: tuple[VerdictState, ...] = ("drifting", "acknowledged")
 
 
@@ -112,8 +118,25 @@ def _view(title: str, verdict: Verdict, false_alarms_per_year: float) -> Verdict
             for each in verdict.announcements
         ],
         second_opinion=None if verdict.second_opinion is None else _opinion(verdict.second_opinion),
+        curves=UNSET if verdict.followed is None else _curves(*verdict.followed),
+        beside=UNSET if verdict.beside is None else _beside(verdict.beside),
         baseline=UNSET if verdict.chosen is None else _baseline(verdict.chosen),
     )
+
+
+def _curves(before: Followed, now: Followed) -> CurvesView:
+    return CurvesView(before=_curve(before), now=_curve(now))
+
+
+def _curve(followed: Followed) -> CurveView:
+    curve = product_limit(followed.came, followed.risked)
+    share, low, high = ([round(each, DIGITS) for each in row] for row in (curve.share, curve.low, curve.high))
+    return CurveView(since=moment(followed.since), n=followed.risked[0], share=share, low=low, high=high)
+
+
+def _beside(beside: Beside) -> BesideView:
+    before, now = (each if each.n else None for each in (beside.before, beside.now))
+    return BesideView(segment=beside.segment, before=before, now=now)
 
 
 def _baseline(chosen: Chosen) -> BaselineView:

@@ -259,6 +259,30 @@ class OpinionView(Struct, kw_only=True):
     found_at: datetime | None
 
 
+class CurveView(Struct, kw_only=True):
+    """Of ``n`` accounts that began from ``since`` on, the share that had got there by the end of each day, that of the start
+    first, with its 95 % interval; as far as enough of them were followed."""
+
+    since: datetime
+    n: int
+    share: list[float]
+    low: list[float]
+    high: list[float]
+
+
+class CurvesView(Struct, kw_only=True):
+    before: CurveView
+    now: CurveView
+
+
+class BesideView(Struct, kw_only=True):
+    """Another segment in the same weeks; null where it had no observation in them."""
+
+    segment: str
+    before: Interval | None
+    now: Interval | None
+
+
 class BaselineView(Struct, kw_only=True):
     """From when on the baseline is learned, where the operator chose it: what the state began with, and what the ``settings`` say
     now; null: from the first. Where they differ, the settings are not in force."""
@@ -297,6 +321,10 @@ class VerdictView(Struct, kw_only=True):
     """of a drift: what else drifts"""
     second_opinion: OpinionView | None = None
     """of ``all``, where the settings ask for one"""
+    curves: CurvesView | UnsetType = UNSET
+    """how soon accounts get there, where a signal follows them day by day and has a baseline"""
+    beside: BesideView | UnsetType = UNSET
+    """what the segment may be compared with"""
     baseline: BaselineView | UnsetType = UNSET
     """where the operator chose one"""
 

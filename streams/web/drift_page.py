@@ -12,8 +12,9 @@ from schemas.alerts import Alert, Notice
 from streams.serving import Serving, Wanted
 from streams.serving.views import VerdictView
 from streams.web.alert_cards import Card, card
+from streams.web.curves import Curves, curves_of
 from streams.web.drift_evidence import EvidenceRow, evidence_rows
-from streams.web.drift_rows import DriftRow, drift_row, in_order
+from streams.web.drift_rows import DriftRow, beside_name, beside_words, drift_row, in_order
 
 ALERTS = 4
 NOTICES = 50
@@ -24,6 +25,9 @@ class SegmentCard(Struct, kw_only=True):
     """``alerts``: what was said of the segment, the newest first. ``command``: how to acknowledge it in a terminal."""
 
     row: DriftRow
+    beside: str
+    beside_name: str
+    curves: Curves | None
     evidence: list[EvidenceRow]
     alerts: list[Card]
     command: str
@@ -54,6 +58,9 @@ def _card(serving: Serving, verdict: VerdictView) -> SegmentCard:
     said = serving.newest_alerts(Wanted(signal=verdict.signal, segment=verdict.segment), ALERTS)
     return SegmentCard(
         row=drift_row(verdict),
+        beside=beside_words(verdict),
+        beside_name=beside_name(verdict),
+        curves=curves_of(verdict),
         evidence=evidence_rows(verdict),
         alerts=[card(alert) for alert in said],
         command=f'plumbline drift acknowledge {verdict.signal} --segment "{verdict.segment}" --reason "..."'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 
 from msgspec import UNSET, Struct
@@ -54,6 +54,12 @@ class AnnouncementRow(Struct, kw_only=True):
     reason: str
 
 
+class MovedRow(Struct, frozen=True):
+    signal: str
+    words: str
+    """which segments, and since when"""
+
+
 class DriftRow(Struct, kw_only=True):
     """``width``: of the bar, 0 to 100. ``before`` and ``now``: estimate, interval and what
     they rest on, empty where not known. ``charted``:
@@ -87,8 +93,8 @@ class DriftRow(Struct, kw_only=True):
     """what was announced for it, the newest first"""
     announced: list[str]
     """those of them that may still explain a drift, in words; what is about all segments stands in ``all`` only"""
-    moved_too: list[str]
-    """what else drifts, in words"""
+    moved_too: list[MovedRow]
+    """what else drifts"""
     second_opinion: str
     """what river's detector has come to, in words; empty without one"""
     baseline: str
@@ -108,6 +114,8 @@ STATE_ORDER: tuple[VerdictState, ...] = (
 )
 
 
+MOVED_SEGMENTS = 3
+"""Of one signal, at most."""
 DECISIONS = {
     "acknowledged": "acknowledged",
     "baseline_retaken": "baseline taken anew",
@@ -159,7 +167,7 @@ def drift_row(verdict: VerdictView) -> DriftRow:
             for each in verdict.announcements
             if each.current and (each.segment is not None or verdict.segment == ALL)
         ],
-        moved_too=[moved_words(each) for each in verdict.moved_too],
+        moved_too=moved_rows(verdict.moved_too),
         second_opinion="" if verdict.second_opinion is None else opinion_words(verdict.second_opinion),
         baseline="" if verdict.baseline is UNSET else baseline_words(verdict.baseline, verdict.decisions),
         charted=verdict.signal != DATA_HEALTH,
@@ -209,15 +217,49 @@ def _begin(announced: AnnouncedView) -> datetime:
     return datetime.combine(announced.on, time(), UTC)
 
 
-def moved_words(moved: MovedView) -> str:
+def moved_rows(moved: Sequence[MovedView]) -> list[MovedRow]:
+    """Where much of a signal moved: the whole, or else some of its segments, and how many more there are."""
+    rows: list[MovedRow] = []
+    for signal in dict.fromkeys(each.signal for each in moved):
+        of_signal = [each for each in moved if each.signal == signal]
+        shown = of_signal[:MOVED_SEGMENTS]
+        if len(of_signal) > MOVED_SEGMENTS:
+            shown = [each for each in of_signal if each.segment == ALL] or shown
+        words = [_moved(each) for each in shown]
+        more = len(of_signal) - len(shown)
+        if more:
+            words[-1] += (
+                f", and {more} {'more ' if shown[0].segment != ALL else ''}segment{'s' if more > 1 else ''}"
+            )
+        rows += [MovedRow(signal, each) for each in words]
+    return rows
+
+
+def _moved(moved: MovedView) -> str:
     since = "" if moved.since is None else f", since {day(moved.since)}"
-    return f"{moved.signal}, {segment_words(moved.signal, moved.segment)}{since}"
+    return f"{segment_words(moved.signal, moved.segment)}{since}"
 
 
 def opinion_words(opinion: OpinionView) -> str:
     if opinion.found_at is None:
         return f"{opinion.detector}, found nothing in {count(opinion.n)} observations"
     return f"{opinion.detector}, last found a change on {day(opinion.found_at)}"
+
+
+def beside_name(verdict: VerdictView) -> str:
+    return "" if verdict.beside is UNSET else segment_words(verdict.signal, verdict.beside.segment)
+
+
+def beside_words(verdict: VerdictView) -> str:
+    """The segment that this one may be compared with, in the same weeks; empty without one."""
+    if verdict.beside is UNSET:
+        return ""
+    shares = [
+        f"{measure(each.estimate, verdict.unit)} {when} (95 %: {_interval(each, verdict.unit)}, {_sample(each, verdict.unit)})"
+        for when, each in (("before", verdict.beside.before), ("now", verdict.beside.now))
+        if each is not None
+    ]
+    return ", ".join(shares)
 
 
 def baseline_words(baseline: BaselineView, decisions: Iterable[DecidedView]) -> str:

@@ -30,6 +30,7 @@ from streams.serving.views import VerdictView
 from streams.web import wording
 from streams.web.alert_cards import Card, card
 from streams.web.api import ORDERS, OUT, Handler, answering
+from streams.web.curves import TITLE
 from streams.web.drift_page import segment_cards, signal_path, told_of
 from streams.web.drift_rows import drift_rows
 from streams.web.parameters import Parameters
@@ -208,7 +209,9 @@ class _Pages:
                 "remedy": "the first page lists those there are",
             }
             return self._page("refused.html", facts, status=404)
-        return self._page("drift.html", {"here": here, "signal": signal, "cards": cards})
+        return self._page(
+            "drift.html", {"here": here, "signal": signal, "cards": cards, "curve_title": TITLE}
+        )
 
     def _page(
         self,

@@ -69,6 +69,8 @@ def test_with_one_it_is_no_part_of_the_baseline_and_nothing_drifts() -> None:
     assert whole.before is not None
     assert whole.before.low <= 0.1 <= whole.before.high < 0.2
     assert min(point.at for point in whole.history) >= CHOSEN - 7 * DAY
+    assert whole.followed is not None
+    assert whole.followed[0].since >= CHOSEN
 
 
 def test_what_began_before_is_counted_out_once() -> None:

@@ -20,6 +20,29 @@ def view(signal: str, segment: str, state: VerdictState, day: int = 1) -> Verdic
     )  # fmt: skip
 
 
+def test_a_signal_that_moved_in_many_of_its_parts_is_one_line() -> None:
+    parts = [view("plg.ticket_comprehension", f"source:{each}", "drifting", 7) for each in "abcd"]
+    whole = view("plg.ticket_comprehension", "all", "drifting", 5)
+    gap = view("plg.conversion_gap", "all", "drifting")
+
+    def told(*moved: VerdictView) -> list[str]:
+        tell_what_moved_too([gap, *moved])
+        return [each.words.replace("\u202f", " ") for each in drift_row(gap).moved_too]
+
+    assert told(whole, *parts) == ["all accounts, since 5 Oct 2026, and 4 segments"]
+    assert told(whole, *parts[:2]) == [
+        "all accounts, since 5 Oct 2026",
+        "source:a, since 7 Oct 2026",
+        "source:b, since 7 Oct 2026",
+    ]
+    assert told(*parts) == [
+        "source:a, since 7 Oct 2026",
+        "source:b, since 7 Oct 2026",
+        "source:c, since 7 Oct 2026, and 1 more segment",
+    ]
+    assert told() == []
+
+
 def test_what_else_drifts_is_named_with_its_date() -> None:
     views = [
         view("slg.hedged_language", "all", "drifting", 4),
