@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from detectors.account_state import MAX_SEEN, encode_state
 from detectors.accounts import AccountStage
+from detectors.crossing import PRECISION_S
+from detectors.decay import BUCKETS
 from detectors.triggers import MIN_WINDOW
 from schemas.alerts import BlockerEnded, TriggerAlert
 from schemas.events import Event
@@ -235,8 +237,8 @@ def test_what_is_not_looked_at_would_have_brought_nothing(history: list[Event], 
 @settings(max_examples=60)
 @given(history=BUSY)
 def test_alerts_go_out_at_the_hour_at_which_somebody_who_always_looks_sees_them(history: list[Event]) -> None:
-    """A naive reading of the rules: score the account every quarter of an hour, alert when it has crossed. It must see
-    the same alerts, at most a quarter of an hour later."""
+    """A naive reading of the rules: score the account at every step of what lasts a day, the shortest there is, and alert when it
+    has crossed. It must see the same alerts, at most one step later (or a second sooner)."""
     plain = icp(EVERYTHING.replace("cooldown: 2d", "cooldown: 1s"))
     events = [each for each in in_time(history) if type(each).__name__ != "AccountProfile"]
     account = after(events, plain)
@@ -244,8 +246,9 @@ def test_alerts_go_out_at_the_hour_at_which_somebody_who_always_looks_sees_them(
     found = [alert.at.timestamp() for alert in account.effects.alerts if isinstance(alert, TriggerAlert)]
     watcher = Account(plain)
     armed, seen, waiting = True, [], list(events)
-    for quarter in range(8 * 24 * 4 + 1):
-        now = T0 + quarter * 900
+    step = DAY / BUCKETS
+    for number in range(8 * BUCKETS + 1):
+        now = T0 + number * step
         # before what happens at this moment, then after each event
         looks = [watcher.score(now - 1)]
         while waiting and time_of(waiting[0]) <= now:
@@ -258,7 +261,7 @@ def test_alerts_go_out_at_the_hour_at_which_somebody_who_always_looks_sees_them(
                 armed = False
                 seen.append(now)
     assert len(found) >= len(seen)
-    missed = [at for at in seen if not any(at - 900 <= when <= at for when in found)]
+    missed = [at for at in seen if not any(at - step <= when <= at + PRECISION_S for when in found)]
     assert missed == []
 
 
