@@ -68,7 +68,9 @@ def mend(settings: Path) -> None:
 
 def test_an_empty_list_says_so(settings: Path) -> None:
     assert "2 in all: 1 too_large, 1 not_json" in dlq("list", "--settings", settings).stdout
-    assert dlq("list", "--settings", settings, "--reason", "late").stdout == "no dead letters with that reason\n"
+    assert (
+        dlq("list", "--settings", settings, "--reason", "late").stdout == "no dead letters with that reason\n"
+    )
 
 
 def test_after_a_mend_what_can_be_read_is_put_back_and_counts_once(settings: Path) -> None:
