@@ -39,7 +39,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 def what_drifting(f: Finding) -> str:
-    young = ", as far as cohorts that are younger than that show" if f.early else ""
+    young = ", to judge by those who have not had as long yet" if f.early else ""
     sentences = [
         f"Of 100 accounts{_of(f.segment)} that activate, {per_hundred(f.now.estimate)} now become paying within "
         f"{days(f.horizon_days)}{young} (95 %: {per_hundred_interval(f.now)}); until {day(f.since)} "

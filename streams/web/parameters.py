@@ -20,9 +20,10 @@ class Parameters:
         for name in self._query:
             # A misspelt filter that is passed over would show too much and say nothing.
             if name not in known:
-                raise _refused(
-                    "there is a parameter that is not known", f"take one of {_listed(sorted(known))}"
+                allowed = (
+                    f"take one of {_listed(sorted(known))}" if known else "this page takes none: leave it out"
                 )
+                raise _refused("there is a parameter that is not known", allowed)
             if len(self._query.getall(name)) > 1:
                 raise _refused(f"the parameter {name} is given twice", "give it once")
 

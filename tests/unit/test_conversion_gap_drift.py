@@ -118,7 +118,7 @@ def test_a_source_that_converts_half_is_found_and_named() -> None:
     assert alert.now.low < 0.08 < alert.now.high
     assert alert.statistic >= alert.threshold
     assert 20 < (alert.at.timestamp() - START) / DAY - CHANGE < 60, "before the first of them are mature"
-    assert "as far as cohorts that are younger" in alert.what
+    assert "to judge by those who have not had as long yet" in alert.what
     assert len(alert.evidence) == 10
     assert "of source content" in alert.what
     assert "silent drift" in alert.means

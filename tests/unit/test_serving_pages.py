@@ -225,6 +225,12 @@ async def test_an_unknown_account_is_a_page_too(url: str) -> None:
     assert "somebody" not in found.text
 
 
+async def test_a_parameter_that_a_page_does_not_take_is_refused_with_what_it_takes(url: str) -> None:
+    signal = await page(url, "/drift/plg.conversion_gap?segment=content", 400)
+    assert "takes none: leave it out" in signal.text
+    assert "cursor, learning, order, out, variant" in (await page(url, "/?sort=fit", 400)).text
+
+
 async def test_without_a_store_the_page_says_what_to_do(world: World, url: str) -> None:
     world.close()
     for path in world.path.parent.glob("plumbline.db*"):
