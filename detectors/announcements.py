@@ -34,8 +34,9 @@ BEFORE_DAYS = 21.0
 """Who came in these days before the day had not decided when it came, and is dated by when they came."""
 AFTER_DAYS = 28.0
 """What is announced reaches customers over a month: renewals, a sales cycle, a roll-out."""
-LEEWAY_DAYS = 14.0
-"""So much more at most, to either side, as the estimate is unsure: half its margin, which is about one standard error."""
+LEEWAY_BEFORE_DAYS, LEEWAY_AFTER_DAYS = 14.0, 60.0
+"""So much more at most, as the estimate is unsure. Before: half its margin, which is about one standard error. After: all of it, since a
+weak change is found late, and dated by the streak in which it was found."""
 ALIKE_DAYS = 365.0
 """So long after the day a segment may be found that moves like the others; by then the baseline should have been taken anew."""
 
@@ -44,13 +45,14 @@ def explains(announcement: Announcement, since: float, margin_days: float, found
     """Whether a drift that began at ``since``, give or take ``margin_days`` (95 %), and was ``found`` then (Unix seconds) began
     about the announced day."""
     days = (since - announcement.on) / DAY
-    leeway = min(margin_days / 2, LEEWAY_DAYS)
-    return found >= announcement.on and -BEFORE_DAYS - leeway <= days <= AFTER_DAYS + leeway
+    earliest = -BEFORE_DAYS - min(margin_days / 2, LEEWAY_BEFORE_DAYS)
+    latest = AFTER_DAYS + min(margin_days, LEEWAY_AFTER_DAYS)
+    return found >= announcement.on and earliest <= days <= latest
 
 
 def may_come(announcement: Announcement, newest: float) -> bool:
     """Whether a drift that begins at ``newest`` (Unix seconds) or later may still be explained by when it began."""
-    return newest <= announcement.on + (AFTER_DAYS + LEEWAY_DAYS) * DAY
+    return newest <= announcement.on + (AFTER_DAYS + LEEWAY_AFTER_DAYS) * DAY
 
 
 def of_segment(announced: Iterable[Announcement], segment: str) -> list[Announcement]:

@@ -14,7 +14,8 @@ from detectors.announcements import (
     AFTER_DAYS,
     ANNOUNCED_CHANGE,
     BEFORE_DAYS,
-    LEEWAY_DAYS,
+    LEEWAY_AFTER_DAYS,
+    LEEWAY_BEFORE_DAYS,
     MAX_ANNOUNCEMENTS,
     explains,
     may_come,
@@ -136,7 +137,7 @@ def test_an_announced_drift_is_a_notice_whatever_the_signal(name: str) -> None:
     assert own(run.state.own) == own(plain(name).state.own)  # the signal itself knows nothing of it
 
 
-FAR = BEFORE_DAYS + AFTER_DAYS + 2 * LEEWAY_DAYS
+FAR = BEFORE_DAYS + AFTER_DAYS + LEEWAY_BEFORE_DAYS + LEEWAY_AFTER_DAYS
 
 
 @pytest.mark.parametrize("days", [-FAR, FAR])
@@ -262,10 +263,10 @@ def test_it_is_known_until_a_person_says_otherwise_or_it_ends() -> None:
         (AFTER_DAYS + 0.1, 0.0, False),
         (-BEFORE_DAYS - 5.0, 10.0, True),
         (-BEFORE_DAYS - 5.1, 10.0, False),
-        (AFTER_DAYS + 5.0, 10.0, True),
-        (AFTER_DAYS + 5.1, 10.0, False),
-        (-BEFORE_DAYS - LEEWAY_DAYS - 0.1, 500.0, False),
-        (AFTER_DAYS + LEEWAY_DAYS + 0.1, 500.0, False),
+        (AFTER_DAYS + 10.0, 10.0, True),
+        (AFTER_DAYS + 10.1, 10.0, False),
+        (-BEFORE_DAYS - LEEWAY_BEFORE_DAYS - 0.1, 500.0, False),
+        (AFTER_DAYS + LEEWAY_AFTER_DAYS + 0.1, 500.0, False),
     ],
 )
 def test_the_days_in_which_a_drift_begins_that_is_explained(days: float, margin: float, fits: bool) -> None:
@@ -278,5 +279,5 @@ def test_the_days_in_which_a_drift_begins_that_is_explained(days: float, margin:
 
 def test_what_can_explain_no_more_is_shown_as_no_more_than_history() -> None:
     announcement = Announcement(0.0, 100 * DAY, "Ann", REASON)
-    assert may_come(announcement, (100 + AFTER_DAYS + LEEWAY_DAYS) * DAY)
-    assert not may_come(announcement, (100.1 + AFTER_DAYS + LEEWAY_DAYS) * DAY)
+    assert may_come(announcement, (100 + AFTER_DAYS + LEEWAY_AFTER_DAYS) * DAY)
+    assert not may_come(announcement, (100.1 + AFTER_DAYS + LEEWAY_AFTER_DAYS) * DAY)
