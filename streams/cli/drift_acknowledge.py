@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -15,11 +16,11 @@ from streams.cli.data_options import data_options
 from streams.cli.drift_reading import find_verdict, read_drift
 from streams.cli.drift_saying import (
     NothingToDecide,
+    decided_at,
     event_line,
     login,
     put,
     reason_option,
-    said_at,
     service_options,
 )
 from streams.serving.views import VerdictView
@@ -72,7 +73,7 @@ def acknowledge(
     line = event_line(
         DriftAcknowledged,
         verdict.signal,
-        said_at(reading.ledger.watermark),
+        decided_at(time.time(), reading.ledger.watermark),
         DriftAcknowledgedData(
             segment=verdict.segment, by=by or login(), reason=reason, retake_baseline=retake_baseline
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,11 @@ from streams.cli.data_options import data_options
 from streams.cli.drift_reading import find_verdict, read_drift
 from streams.cli.drift_saying import (
     NothingToDecide,
+    decided_at,
     event_line,
     login,
     put,
     reason_option,
-    said_at,
     service_options,
 )
 from streams.serving.views import VerdictView
@@ -77,7 +78,7 @@ def announce(
     of_all = find_verdict(reading.verdicts, signal, "all")
     verdict = of_all if segment is None else find_verdict(reading.verdicts, signal, segment)
     news = Announcement(
-        at=said_at(reading.ledger.watermark),
+        at=decided_at(time.time(), reading.ledger.watermark),
         on=on.timestamp(),
         by=by or login(),
         reason=reason,

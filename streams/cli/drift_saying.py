@@ -4,7 +4,6 @@ the log (docs/drift.md)."""
 from __future__ import annotations
 
 import getpass
-import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,11 +64,6 @@ def login() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number without a name
         raise click.UsageError("who decides is not known here: give --by NAME") from None
-
-
-def said_at(watermark: datetime | None) -> float:
-    """The time of the event, Unix seconds: see ``decided_at``."""
-    return decided_at(time.time(), watermark)
 
 
 def decided_at(now: float, watermark: datetime | None) -> float:
