@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from schemas.errors import BadInput, FileRefused
+from schemas.errors import BadInput, FileRefused, Problem
 from schemas.icp import load_icp
 from schemas.settings import Settings
 from streams.cli.check import command as check
@@ -68,6 +68,13 @@ def test_a_variant_that_is_not_there(path: Path) -> None:
     assert refusals(path, "variants: [reverse-elt]") == [("unknown_variant", "subscriptions[1].variants[0]")]
 
 
+def only_problem(written: str, path: Path) -> Problem:
+    with pytest.raises(FileRefused) as refused:
+        check_settings(written, str(path))
+    (problem,) = refused.value.problems
+    return problem
+
+
 @pytest.mark.parametrize(
     ("opinions", "code", "remedy"),
     [
@@ -79,9 +86,7 @@ def test_a_variant_that_is_not_there(path: Path) -> None:
 )
 def test_a_second_opinion_that_is_not_there(path: Path, opinions: str, code: str, remedy: str) -> None:
     written = f"drift: {{second_opinion: {{plg.conversion_gap: hddm_a, {opinions}}}}}\n"
-    with pytest.raises(FileRefused) as refused:
-        check_settings(written, str(path))
-    (problem,) = refused.value.problems
+    problem = only_problem(written, path)
     assert problem.code == code
     assert problem.where.endswith(f"(drift.second_opinion.{opinions.partition(':')[0]})")
     assert remedy in f"{problem.what} {problem.remedy}"
@@ -100,9 +105,7 @@ def test_a_second_opinion_that_is_not_there(path: Path, opinions: str, code: str
 )
 def test_a_baseline_that_cannot_be_chosen(path: Path, chosen: str, code: str, remedy: str) -> None:
     written = f"drift: {{baseline_from: {{slg.cycle_spread: 2026-01-01T00:00:00+01:00, {chosen}}}}}\n"
-    with pytest.raises(FileRefused) as refused:
-        check_settings(written, str(path))
-    (problem,) = refused.value.problems
+    problem = only_problem(written, path)
     assert problem.code == code
     assert problem.where.endswith(f"(drift.baseline_from.{chosen.partition(':')[0]})")
     assert remedy in problem.remedy
