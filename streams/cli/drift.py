@@ -67,7 +67,7 @@ def _table(rows: list[DriftRow], width: int) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         state = f"{row.state}, {row.finding}" if row.finding else row.state
-        cells = [row.since or "-", row.before or "-", row.now or "-", row.strength or "-"]
+        cells = [row.since or "-", row.before or "-", row.now or "-", row.statistic or "-"]
         if row.missing or row.suspended:
             cells = [row.suspended or row.missing, "", "", ""]
         safe = [escape(printable(cell)) for cell in (row.segment, state, *cells[: 1 + len(headings)])]

@@ -109,8 +109,8 @@ def facts(verdict: VerdictView, row: DriftRow) -> list[tuple[str, str]]:
         known.append((f"{beside_name(verdict)} meanwhile", beside))
     if row.ratio_of and (row.before or row.now):
         known.append(("×", row.ratio_of))
-    if row.strength:
-        known += [("statistic", f"{row.strength}, where it alarms"), ("by mistake", row.promise)]
+    if row.statistic:
+        known += [("statistic", f"{row.statistic}, where it alarms"), ("by mistake", row.promise)]
     known += [
         ("" if number else "moved too", f"{each.signal}, {each.words}")
         for number, each in enumerate(row.moved_too)

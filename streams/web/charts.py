@@ -87,7 +87,7 @@ def smoothed(points: Sequence[PointView]) -> list[float]:
     return means
 
 
-def strength(statistic: float, threshold: float) -> float:
+def reached(statistic: float, threshold: float) -> float:
     """How far the statistic is on its way to the threshold, 0 to 1, on a logarithmic scale: it grows by multiplying."""
     if not (threshold > 0 and statistic > 0):
         return 0.0

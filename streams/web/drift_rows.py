@@ -18,7 +18,7 @@ from streams.serving.views import (
     OpinionView,
     VerdictView,
 )
-from streams.web.charts import Sparkline, sparkline, strength
+from streams.web.charts import Sparkline, reached, sparkline
 from streams.web.counted_out import CountedOut, counted_out_words
 from streams.web.wording import (
     NARROW,
@@ -80,7 +80,7 @@ class DriftRow(Struct, kw_only=True):
     ratio_of: str
     """what the two are of; empty where they are no ratios"""
     width: float
-    strength: str
+    statistic: str
     promise: str
     """how seldom the threshold is passed by mistake; empty without one"""
     missing: str
@@ -153,8 +153,10 @@ def drift_row(verdict: VerdictView) -> DriftRow:
         now_interval=_interval(verdict.now, verdict.unit),
         now_sample=_sample(verdict.now, verdict.unit),
         ratio_of=ratio_words(verdict.signal, verdict.unit),
-        width=round(100 * strength(verdict.statistic, verdict.threshold), 1),
-        strength=f"{short(verdict.statistic)} of {short(verdict.threshold)}" if verdict.threshold > 0 else "",
+        width=round(100 * reached(verdict.statistic, verdict.threshold), 1),
+        statistic=f"{short(verdict.statistic)} of {short(verdict.threshold)}"
+        if verdict.threshold > 0
+        else "",
         promise=_promise(verdict.false_alarms_per_year) if verdict.threshold > 0 else "",
         missing=verdict.missing,
         observations=count(verdict.n),
