@@ -22,10 +22,10 @@ from rich.progress import track
 
 from schemas.events import StageChangedData, SupportTicketData, encode_event
 from streams.simulation import texts, wire
+from streams.simulation.account import Account
 from streams.simulation.calendar import DAY_S, NEVER, Calendar
 from streams.simulation.companies import describe
 from streams.simulation.deals import STAGES
-from streams.simulation.population import Account
 from streams.simulation.usage import ACTIONS, FEATURES
 from streams.simulation.visits import BEFORE, BESIDE, BUYING
 

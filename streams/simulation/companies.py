@@ -12,7 +12,7 @@ from math import exp
 from msgspec import Struct
 from numpy.random import Generator
 
-from streams.simulation.population import Account
+from streams.simulation.account import Account
 
 _FIRST = (
     "Nor", "Vel", "Tam", "Bris", "Cal", "Dor", "Els", "Fen", "Gal", "Hal", "Iver", "Jun", "Kes", "Lum", "Mar",

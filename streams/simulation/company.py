@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from streams.simulation.account import Account, Population
 from streams.simulation.announcements import announce
 from streams.simulation.arrival import Sent, arrive
-from streams.simulation.calendar import DAY_S, Calendar, Floats
+from streams.simulation.calendar import DAY_S, Calendar
 from streams.simulation.companies import describe
 from streams.simulation.damage import damage
 from streams.simulation.deals import sell
@@ -23,7 +24,7 @@ from streams.simulation.happenings import Happenings
 from streams.simulation.levers import Levers
 from streams.simulation.malformed import spoil
 from streams.simulation.ordering import ArrivalOrder
-from streams.simulation.population import Account, Population, populate
+from streams.simulation.population import populate
 from streams.simulation.profiles import describe_over_time
 from streams.simulation.releases import publish
 from streams.simulation.scenario import CIRCLES, FITS, Scenario
@@ -41,6 +42,7 @@ from streams.simulation.truth import (
 from streams.simulation.usage import use_product
 from streams.simulation.visits import visit_site
 from streams.simulation.wire import Lines
+from streams.simulation.world import Life, World
 
 UNTOLD = 0.03
 """share of accounts whose profile doesn't say where they came from; their first visit does"""
@@ -92,7 +94,8 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
         arrive(announcements, noise.office_delay_s, noise, calendar, draw, lines, sent)
         total = len(population)
         world = World(
-            order=order,
+            scenario=scenario,
+            activity=order.activity,
             calendar=calendar,
             levers=levers,
             happenings=happenings,
@@ -144,18 +147,6 @@ def simulate(order: Order, path: Path, progress: Progress) -> Truth:
     )
 
 
-class World(Struct, frozen=True, kw_only=True):
-    """What all accounts live in. ``floods``: account number -> when it writes a flood of tickets."""
-
-    order: Order
-    calendar: Calendar
-    levers: Levers
-    happenings: Happenings
-    seeds: Seeds
-    weekday: Floats
-    floods: dict[int, int]
-
-
 def floods(population: Population, happenings: Happenings) -> dict[int, int]:
     """The paying account that writes each flood of tickets: an ordinary one in the middle of its life."""
     found: dict[int, int] = {}
@@ -171,15 +162,13 @@ def floods(population: Population, happenings: Happenings) -> dict[int, int]:
 def _live(account: Account, world: World) -> tuple[Lines, Lines]:
     """One account's events: those of product and site, and those of CRM, help desk and enrichment."""
     prompt, office = Lines(), Lines()
-    order, calendar, levers, seeds = world.order, world.calendar, world.levers, world.seeds
-    happenings = world.happenings
+    calendar, scenario = world.calendar, world.scenario
     if account.lead_at >= calendar.end:
         return prompt, office
-    scenario = order.scenario
     source = scenario.sources[account.source]
+    draw = world.seeds.account(account.number, "company")
     facts = {"source": source.name, "fit": FITS[account.fit], "circle": CIRCLES[account.elite]}
-    draw = seeds.account(account.number, "company")
-    company = describe(account, draw)
+    life = Life(account, describe(account, draw), facts)
     told, usual, other, hidden = draw.random(4).tolist()
     spelling: str | None = source.spellings[0]
     if usual > USUAL_SPELLING:
@@ -187,51 +176,12 @@ def _live(account: Account, world: World) -> tuple[Lines, Lines]:
     # Without a campaign or a referrer nobody could tell: these are always told.
     if told < UNTOLD and source.campaign is not None and not account.installed:
         spelling = None
-    breadth = levers.factor("feature_breadth", account.signed_up, **facts)
-    use = use_product(
-        account,
-        company,
-        calendar,
-        world.weekday,
-        order.activity,
-        breadth,
-        happenings,
-        seeds.account(account.number, "usage"),
-        seeds.account(account.number, "launch"),
-        prompt,
-    )
-    visit_site(
-        account,
-        company,
-        source,
-        spelling is not None and hidden < scenario.anonymous,
-        calendar,
-        use,
-        seeds.account(account.number, "visits"),
-        prompt,
-    )
-    flooded_at = world.floods.get(account.number)
-    draw = seeds.account(account.number, "tickets")
-    support_draw = seeds.account(account.number, "support")
-    ask(
-        account,
-        calendar,
-        levers,
-        happenings,
-        flooded_at,
-        scenario.support,
-        order.activity,
-        use,
-        facts,
-        draw,
-        support_draw,
-        office,
-    )
-    draw = seeds.account(account.number, "deals")
-    sell(account, company, scenario, calendar, levers, happenings, facts, draw, office)
-    draw = seeds.account(account.number, "profiles")
-    describe_over_time(account, company, spelling, calendar, draw, prompt, office)
-    return damage(prompt, happenings, calendar), damage(office, happenings, calendar)
+    use = use_product(life, world, prompt)
+    visit_site(life, use, world, prompt, anonymous=spelling is not None and hidden < scenario.anonymous)
+    ask(life, use, world, office)
+    sell(life, world, office)
+    describe_over_time(life, spelling, world, prompt, office)
+    return damage(prompt, world.happenings, calendar), damage(office, world.happenings, calendar)
 
 
 def _parameters(order: Order) -> dict[str, Any]:

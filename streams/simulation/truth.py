@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from streams.simulation.account import Population
 from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
 from streams.simulation.happenings import HAPPENINGS, Happenings
 from streams.simulation.levers import Levers
-from streams.simulation.population import Population
 from streams.simulation.scenario import FITS, LEVERS, Lever, Scenario
 from streams.simulation.wire import utc
 

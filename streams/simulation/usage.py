@@ -6,15 +6,17 @@ accounts and users, and each account has habits: its own weights over features.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from msgspec import Struct
 from numpy.random import Generator
 
+from streams.simulation.account import Account
 from streams.simulation.calendar import DAY_S, NEVER, Calendar, Floats, Ints
-from streams.simulation.companies import Company
 from streams.simulation.happenings import LAUNCHED, Happenings
-from streams.simulation.population import Account
 from streams.simulation.wire import END, Lines, product_data, product_frame
+from streams.simulation.world import Life, World
 
 ACTIONS: tuple[tuple[str, str, float], ...] = (
     ("report_viewed", "reports", 0.36),
@@ -50,49 +52,71 @@ class Use(Struct):
     users: int
 
 
-def use_product(
-    account: Account,
-    company: Company,
-    calendar: Calendar,
-    weekday: Floats,
-    activity: float,
-    breadth: float,
-    happenings: Happenings,
-    draw: Generator,
-    launch_draw: Generator,
-    lines: Lines,
-) -> Use:
-    """Adds the account's product events within the history. ``weekday`` weighs each touched day."""
-    before, after = product_frame(account.id)
-    u = draw.random(16).tolist()
-    number = 0
-    begin = max(account.signed_up, calendar.start)
-    if begin >= calendar.end:
+def use_product(life: Life, world: World, lines: Lines) -> Use:
+    """Adds the account's product events within the history."""
+    account, calendar = life.account, world.calendar
+    if max(account.signed_up, calendar.start) >= calendar.end:
         return Use(times=np.empty(0), users=0)
+    draw = world.seeds.account(account.number, "usage")
+    u = draw.random(16).tolist()
+    # Few are invited before an activation.
+    activated = account.activated < NEVER
+    people = life.company.users if activated else min(life.company.users, 1 + int(u[1] < 0.15))
+    told = _Told(account, calendar, lines)
+    _milestones(told, account, u[0])
+    joined = _invite(told, life, people, draw)
+    times = _times(life, world, draw)
+    _use_features(told, life, times, joined, world, draw)
+    return Use(times=times, users=people)
 
-    def once(second: int, name: str, user: int, feature: str | None = None) -> None:
-        nonlocal number
-        number += 1
+
+class _Told:
+    """The account's product events, numbered as they are told."""
+
+    def __init__(self, account: Account, calendar: Calendar, lines: Lines) -> None:
+        self._account, self._calendar, self._lines = account, calendar, lines
+        self._before, self._after = product_frame(account.id)
+        self._number = 0
+
+    def data(self, name: str, user: int, feature: str | None = None) -> str:
+        return product_data(name, f"user-{self._account.number:06d}-{user}", feature)
+
+    def once(self, second: int, name: str, user: int, feature: str | None = None) -> None:
+        calendar = self._calendar
+        self._number += 1
         if calendar.start <= second < calendar.end:
-            data = product_data(name, f"user-{account.number:06d}-{user}", feature)
-            lines.add(second, f"{data}{before}{number}{after}{calendar.written(second)}{END}")
+            data = self.data(name, user, feature)
+            written = f"{self._before}{self._number}{self._after}{calendar.written(second)}"
+            self._lines.add(second, f"{data}{written}{END}")
 
-    once(account.signed_up, "signed_up", 0)
+    def many(self, seconds: Sequence[int], data: Iterable[str]) -> None:
+        """Events within the history; ``data`` of each."""
+        before, after = self._before, self._after
+        dates, clock = self._calendar.dates, self._calendar.clock
+        self._lines.times += seconds
+        self._lines.texts += [
+            f"{each}{before}{number}{after}{dates[second // DAY_S]}{clock[second % DAY_S]}{END}"
+            for number, (each, second) in enumerate(zip(data, seconds, strict=True), start=self._number + 1)
+        ]
+        self._number += len(seconds)
+
+
+def _milestones(told: _Told, account: Account, connected: float) -> None:
+    """``connected``: when the data came in, as a share of the time before the activation, counted back from it."""
+    told.once(account.signed_up, "signed_up", 0)
     if account.activated < NEVER:
-        once(account.activated, "first_report_shared", 0, "reports")
-        once(
-            account.activated - int((account.activated - account.signed_up) * u[0]),
-            "warehouse_connected",
-            0,
-            "connectors",
-        )
+        told.once(account.activated, "first_report_shared", 0, "reports")
+        second = account.activated - int((account.activated - account.signed_up) * connected)
+        told.once(second, "warehouse_connected", 0, "connectors")
     if account.onboarded < account.churned:
-        once(account.onboarded, "onboarding_finished", 0)
-    once(account.churned, "subscription_cancelled", 0)
+        told.once(account.onboarded, "onboarding_finished", 0)
+    told.once(account.churned, "subscription_cancelled", 0)
 
-    # Invitations: some of them together in the first week, the others over the months. Few, before an activation.
-    people = company.users if account.activated < NEVER else min(company.users, 1 + int(u[1] < 0.15))
-    together = 0.75 if company.interest > 0.8 else 0.35
+
+def _invite(told: _Told, life: Life, people: int, draw: Generator) -> Floats:
+    """When each of the account's people joined: some of them together in the first week, the others over the months."""
+    account = life.account
+    together = 0.75 if life.company.interest > 0.8 else 0.35
     joined = np.full(people, float(account.signed_up))
     if people > 1:
         first = min(account.activated, account.signed_up + 3 * DAY_S)
@@ -101,20 +125,26 @@ def use_product(
         joined[1:] = first + waits * DAY_S
         for user, second in enumerate(joined[1:].astype(np.int64).tolist(), start=1):
             if second < account.churned:
-                once(second, "user_invited", user)
+                told.once(second, "user_invited", user)
+    return joined
 
-    times = _times(account, company, calendar, weekday, activity, draw)
-    n = len(times)
+
+def _use_features(
+    told: _Told, life: Life, times: Floats, joined: Floats, world: World, draw: Generator
+) -> None:
+    """What was done at ``times``, and by whom."""
+    account, n, people = life.account, len(times), len(joined)
+    breadth = world.levers.factor("feature_breadth", account.signed_up, **life.facts)
     habits = _SHARES * np.exp(HABIT_SIGMA * draw.standard_normal(len(FEATURES)))[_FEATURE_OF]
     habits = habits ** (1.0 / breadth)
     cumulated = np.cumsum(habits)
     action = np.searchsorted(cumulated[:-1], draw.random(n) * cumulated[-1], side="right")
-    action, renamed = _changed_use(times, action, habits, happenings, launch_draw)
+    launch_draw = world.seeds.account(account.number, "launch")
+    action, renamed = _changed_use(times, action, habits, world.happenings, launch_draw)
     # The n-th person is n times less active than the first.
     crowd = np.cumsum(1.0 / np.arange(1, people + 1))
     user_of = np.searchsorted(crowd[:-1], draw.random(n) * crowd[-1], side="right")
     user_of = np.where(joined[user_of] > times, 0, user_of)
-    seconds = times.astype(np.int64).tolist()
     # Of actions times people few pairs occur where the use is small: the data is made when it is met.
     pairs = ((action + renamed * _ACTIONS) * people + user_of).tolist()
     data: dict[int, str] = {}
@@ -122,14 +152,8 @@ def use_product(
         part, each = divmod(pair // people, _ACTIONS)
         name, feature = _NAMES[each]
         feature += ("", "/own", "/shared", "/archived")[part]
-        data[pair] = product_data(name, f"user-{account.number:06d}-{pair % people}", feature)
-    dates, clock = calendar.dates, calendar.clock
-    lines.times += seconds
-    lines.texts += [
-        f"{data[pair]}{before}{place}{after}{dates[second // DAY_S]}{clock[second % DAY_S]}{END}"
-        for place, (pair, second) in enumerate(zip(pairs, seconds, strict=True), start=number + 1)
-    ]
-    return Use(times=times, users=people)
+        data[pair] = told.data(name, pair % people, feature)
+    told.many(times.astype(np.int64).tolist(), (data[pair] for pair in pairs))
 
 
 def _changed_use(
@@ -153,10 +177,9 @@ def _changed_use(
     return action, renamed
 
 
-def _times(
-    account: Account, company: Company, calendar: Calendar, weekday: Floats, activity: float, draw: Generator
-) -> Floats:
+def _times(life: Life, world: World, draw: Generator) -> Floats:
     """Seconds of the account's use, ascending in days but not within them."""
+    account, company, calendar, activity = life.account, life.company, world.calendar, world.activity
     begin = max(account.signed_up, calendar.start)
     end = min(calendar.end, account.churned)
     if begin >= end:
@@ -174,7 +197,7 @@ def _times(
         fading = np.where(left < 40, np.maximum(left, 4.0) / 40, 1.0)
         rate = rate + np.where(since > -0.5, 5.0 * fading, 0.0)
     rate = np.minimum(rate * company.eagerness * activity, _MOST_A_DAY * max(activity, 1.0))
-    rate = rate * weekday[first - calendar.first_day : first - calendar.first_day + len(day)]
+    rate = rate * world.weekday[first - calendar.first_day : first - calendar.first_day + len(day)]
     counts = draw.poisson(rate)
     of_day = np.repeat(day, counts) * float(DAY_S)
     # Local hours of work, seen from UTC; what falls out at the ends is not the account's time.

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.random import Generator
 
-from streams.simulation.calendar import DAY_S, NEVER, Calendar
-from streams.simulation.companies import Company
-from streams.simulation.population import Account
-from streams.simulation.scenario import Source
+from streams.simulation.calendar import DAY_S, NEVER
 from streams.simulation.usage import Use
 from streams.simulation.wire import END, Lines, visit_data, visit_frame
+from streams.simulation.world import Life, World
 
 BEFORE = (
     "/", "/product", "/pricing", "/blog/what-is-a-metrics-layer", "/blog/dashboards-nobody-reads",
@@ -33,17 +30,11 @@ BESIDE_SHARE = 0.24
 """visits for each product event"""
 
 
-def visit_site(
-    account: Account,
-    company: Company,
-    source: Source,
-    anonymous: bool,
-    calendar: Calendar,
-    use: Use,
-    draw: Generator,
-    lines: Lines,
-) -> None:
+def visit_site(life: Life, use: Use, world: World, lines: Lines, *, anonymous: bool) -> None:
     """Adds the account's visits. ``anonymous``: those before the sign-up are under visitor:<id>."""
+    account, company, calendar = life.account, life.company, world.calendar
+    source = world.scenario.sources[account.source]
+    draw = world.seeds.account(account.number, "visits")
     visitor = f"v-{account.number:06d}-0"
     number = 0
     known = visit_frame(account.id)

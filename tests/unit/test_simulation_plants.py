@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from schemas.event_reader import decode_event
 from schemas.events import Event, ProductEvent, ProductReleased, StageChanged, SupportTicket
 from streams.simulation import texts
+from streams.simulation.account import Population
 from streams.simulation.calendar import DAY_S, NEVER, Calendar
 from streams.simulation.company import Order, simulate
+from streams.simulation.fates import CYCLE_MEDIAN_DAYS, SLOW_SHARE
 from streams.simulation.levers import Levers
-from streams.simulation.population import CYCLE_MEDIAN_DAYS, SLOW_SHARE, Population, populate
+from streams.simulation.population import populate
 from streams.simulation.scenario import LEVERS, Lever, Plant, Scenario
 from streams.simulation.scenarios import SCENARIOS
 from streams.simulation.seeds import Seeds
