@@ -16,7 +16,7 @@ INSTALLED_TEST := .venv/installed-test-$(HERE)
 INSTALLED_BENCH := .venv-bench/installed-$(HERE)
 WHAT_TO_INSTALL := pyproject.toml constraints.txt setup/environment
 
-.PHONY: help run test services lint format typecheck bench bench-detection bench-stream bench-scenarios pins clean
+.PHONY: help run test services lint format typecheck dashboards bench bench-detection bench-stream bench-scenarios pins clean
 
 help:
 	@echo "make run        start the service on sample data"
@@ -24,6 +24,7 @@ help:
 	@echo "make lint       check formatting, lint and import rules"
 	@echo "make format     format and fix what can be fixed"
 	@echo "make typecheck  check the types"
+	@echo "make dashboards build the JSON of Grafana's dashboards (deploy/grafana)"
 	@echo "make bench      measure, and write the results to docs/performance.md"
 	@echo "make bench-scenarios  replay every simulated scenario; results to docs/detection.md"
 	@echo "make bench-stream  measure the distributed mode and its peers; results to docs/performance.md"
@@ -66,6 +67,9 @@ format: $(INSTALLED_TEST)
 typecheck: $(INSTALLED_TEST)
 	$(BIN)/mypy
 
+dashboards: $(INSTALLED_TEST)
+	$(BIN)/python -m deploy.grafana.build
+
 bench: $(INSTALLED_TEST)
 	$(BIN)/python -m bench $(ARGS)
 
@@ -83,4 +87,4 @@ pins:
 
 clean:
 	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .plumbline-demo dist
-	find bench detectors schemas streams tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find bench deploy detectors schemas streams tests -name __pycache__ -type d -prune -exec rm -rf {} +
