@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from detectors.announcements import announce, of_segment, tell_as_announced
 from detectors.decisions import DECISIONS, Decided, decide, forget_what_ended, show, standing
@@ -170,12 +171,15 @@ class DriftStage:
             return DriftState(found.decode_state(raw), second=self._opinion_of(signal, b""))
         return DriftState(
             found.decode_state(stored.own),
-            stored.decided,
+            {_named_now(segment): decided for segment, decided in stored.decided.items()},
             stored.left_out,
             stored.interrupted,
             stored.relearned,
             self._opinion_of(signal, stored.second),
-            stored.announced or [],
+            [
+                each if each.segment is None else replace(each, segment=_named_now(each.segment))
+                for each in stored.announced or []
+            ],
         )
 
     def step(self, signal: str, state: Any, observation: Observation, at: float, effects: Effects) -> bool:
@@ -289,6 +293,11 @@ class DriftStage:
             return False
         count_out(state.left_out, observation)
         return True
+
+
+def _named_now(segment: str) -> str:
+    """plg.conversion_gap once named the segment of a source by the source alone: what people said of it then is stored so."""
+    return segment if segment == ALL or ":" in segment else f"source:{segment}"
 
 
 def _relearn(signal: str, segment: str, at: float) -> Observation:

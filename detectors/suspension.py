@@ -58,8 +58,7 @@ def shown(verdicts: Sequence[Verdict], facts: Iterable[Fact], left_out: dict[str
     )
     found = []
     for verdict in verdicts:
-        # plg.conversion_gap names the segment of a source by the source alone.
-        number = left_out.get(verdict.segment) or left_out.get(f"source:{verdict.segment}", 0)
+        number = left_out.get(verdict.segment, 0)
         if number:
             verdict = replace(verdict, counted_out=verdict.counted_out | {COUNTED_OUT: number})
         if reasons:

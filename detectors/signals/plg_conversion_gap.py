@@ -52,7 +52,7 @@ from detectors.signals.plg_conversion_gap_measures import (
     SIGN_UP_SEEN,
     SIGNAL,
 )
-from detectors.signals.plg_conversion_gap_state import GapState, Segment, Watching
+from detectors.signals.plg_conversion_gap_state import GapState, Segment, Watching, of_source
 from detectors.signals.plg_conversion_gap_verdict import verdict
 from detectors.signals.segments import UNKNOWN, segment_of
 from detectors.signals.share_monitor import Promise
@@ -282,7 +282,7 @@ class ConversionGap:
     def _touched(self, state: GapState, source: str) -> Sequence[str]:
         own = segment_of(state.roster, source, self._max_segments)
         # The source before the whole, so that the whole's baseline finds all of its parts counted.
-        return (own, ALL) if own is not None else (ALL,)
+        return (of_source(own), ALL) if own is not None else (ALL,)
 
     def _happened(self, state: GapState, observation: Observation) -> list[DriftAlert | Notice]:
         """What the early watch is told."""

@@ -1,7 +1,8 @@
 """What the drift half of plg.conversion_gap keeps, and how it is stored.
 
 One state holds all segments: they share the left edge, the roster of segments and the split into mix and rate, none of
-which could be known to a state that saw one segment only (docs/decisions/drift-state-by-signal.md).
+which could be known to a state that saw one segment only (docs/decisions/drift-state-by-signal.md). A source's segment is
+named as in segmented_state.py; the roster holds the sources themselves.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from detectors.signals.contract import ALL
 from detectors.signals.evidence import Weighed, merge_evidence
 from detectors.signals.plg_conversion_gap_cohorts import CohortsState, OpenCohorts
 from detectors.signals.plg_conversion_gap_early import EarlyState, EarlyWatch
-from detectors.signals.segments import Roster, draw
+from detectors.signals.segments import OTHER, Roster, draw
 from detectors.signals.share_monitor import MonitorState, Promise, ShareMonitor
 from schemas.errors import StateRefused
 from schemas.observations import Observation
 
-STATE_VERSION = 6
+STATE_VERSION = 7
+BARE_NAMES = 6
+"""The version before: it named the segment of a source by the source alone, and is read."""
 
 Standing = Literal["quiet", "drifting", "whole funnel", "resolved"]
 
@@ -32,6 +35,11 @@ class Watching(Struct, frozen=True, kw_only=True):
     promise: Promise
     paid_days: int
     activated_days: int
+
+
+def of_source(source: str) -> str:
+    """The name of its segment."""
+    return f"source:{source}"
 
 
 class StoredSegment(Struct, kw_only=True):
@@ -131,11 +139,9 @@ class GapState:
         return found
 
     def draw_roster(self, max_segments: int) -> None:
-        counts = {name: segment.paid.state.n for name, segment in self.segments.items()}
+        counts = {source: self.segment(of_source(source)).paid.state.n for source in self.roster.sources}
         for source in draw(self.roster, counts, max_segments):
-            gone = self.segments.pop(source, None)
-            if gone is not None:
-                self.segment("other").absorb(gone)
+            self.segment(of_source(OTHER)).absorb(self.segments.pop(of_source(source)))
 
     def encode(self) -> bytes:
         stored = StoredState(
@@ -155,15 +161,23 @@ class GapState:
             version, body = msgspec.msgpack.decode(raw, type=tuple[int, msgspec.Raw])
         except msgspec.MsgspecError:
             raise _damaged() from None
-        if version != STATE_VERSION:
+        if version not in (STATE_VERSION, BARE_NAMES):
             raise StateRefused(
                 f"the state of plg.conversion_gap has version {version}; this program reads {STATE_VERSION}",
                 remedy="run the version of Plumbline that wrote it, or replay the history into a new store",
             )
         try:
-            return cls(watching, msgspec.msgpack.decode(body, type=StoredState))
+            stored = msgspec.msgpack.decode(body, type=StoredState)
         except msgspec.MsgspecError:
             raise _damaged() from None
+        if version == BARE_NAMES:
+            stored.segments = {_named_now(name): each for name, each in stored.segments.items()}
+            stored.composition = {_named_now(name): each for name, each in stored.composition.items()}
+        return cls(watching, stored)
+
+
+def _named_now(bare: str) -> str:
+    return bare if bare == ALL else of_source(bare)
 
 
 def _damaged() -> StateRefused:

@@ -4,7 +4,7 @@ Rules:
 1. The numbers are those that the alert has (plg_conversion_gap_judgement.py).
 2. Followed day by day, before: the accounts of the hazard's baseline. Now: those that activated since the fall began, without
    one since the baseline was made or the last fall ended; of the last KEPT_HORIZONS horizons, as far as they have come.
-3. Beside a source stands ``referral`` in the same weeks, where it has a segment: those whom a customer sent are the ones whom
+3. Beside a source stands ``source:referral`` in the same weeks, where it has a segment: those whom a customer sent are the ones whom
    the product was made for, so what moves them as well is not the source.
 """
 
@@ -20,12 +20,12 @@ from detectors.signals.plg_conversion_gap_judgement import (
 )
 from detectors.signals.plg_conversion_gap_measures import CONVERSION_SEEN, SIGNAL
 from detectors.signals.plg_conversion_gap_since import paid_now, paid_since
-from detectors.signals.plg_conversion_gap_state import GapState, Segment
+from detectors.signals.plg_conversion_gap_state import GapState, Segment, of_source
 from detectors.signals.share_monitor import RECENT_WEEKS, MonitorState
 from detectors.signals.weeks import total, week_start
 from schemas.duration import DAY, WEEK
 
-REFERRAL = "referral"
+REFERRAL = of_source("referral")
 
 
 def verdict(state: GapState, name: str, horizon_days: float) -> Verdict:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from detectors.signals.contract import ALL
 from detectors.signals.mix import MixSplit
+from detectors.signals.segmented_words import where
 from detectors.signals.words import count, day, days, listed, per_hundred, per_hundred_interval, percent
 from schemas.alerts import Interval
 from schemas.duration import DAY
@@ -41,7 +42,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 def what_drifting(f: Finding) -> str:
     young = ", to judge by those who have not had as long yet" if f.early else ""
     sentences = [
-        f"Of 100 accounts{_of(f.segment)} that activate, {per_hundred(f.now.estimate)} now become paying within "
+        f"Of 100 accounts{where(f.segment)} that activate, {per_hundred(f.now.estimate)} now become paying within "
         f"{days(f.horizon_days)}{young} (95 %: {per_hundred_interval(f.now)}); until {day(f.since)} "
         f"(±{days(f.margin_days)}) it was {per_hundred(f.before.estimate)} ({per_hundred_interval(f.before)})."
     ]
@@ -104,14 +105,13 @@ def check_drifting(f: Finding) -> str:
         growth = {part: after - before for part, (before, after) in split.weights.items()}
         grown = sorted((part for part in growth if growth[part] > 0), key=lambda part: -growth[part])[:2]
         parts = [
-            f"{part} ({percent(split.weights[part][0])} to {percent(split.weights[part][1])})"
+            f"{_source(part)} ({percent(split.weights[part][0])} to {percent(split.weights[part][1])})"
             for part in grown
         ]
         return f"Check first why the share of these sources grew since {since}: {listed(parts)}."
     fell = sorted((part for part in split.rates if split.rates[part] < 0), key=lambda part: split.rates[part])
-    return (
-        f"Check first what changed since {since} for those who pull the whole down most: {listed(fell[:2])}."
-    )
+    most = listed([_source(part) for part in fell[:2]])
+    return f"Check first what changed since {since} for those who pull the whole down most: {most}."
 
 
 def wrong_if_drifting(f: Finding) -> str:
@@ -134,9 +134,9 @@ def promise(false_alarms_per_year: float) -> str:
 
 def what_resolved(f: Finding, *, retaken: bool) -> str:
     if retaken:
-        return f"The baseline{_of(f.segment)} is taken anew by a person's decision; the drift since {day(f.since)} is closed."
+        return f"The baseline{where(f.segment)} is taken anew by a person's decision; the drift since {day(f.since)} is closed."
     return (
-        f"Of 100 accounts{_of(f.segment)} that activate, {per_hundred(f.now.estimate)} now become paying within "
+        f"Of 100 accounts{where(f.segment)} that activate, {per_hundred(f.now.estimate)} now become paying within "
         f"{days(f.horizon_days)} (95 %: {per_hundred_interval(f.now)}), as before the fall: "
         f"{per_hundred(f.before.estimate)} ({per_hundred_interval(f.before)}). It has been back since {day(f.since)}."
     )
@@ -161,7 +161,7 @@ def what_whole_funnel(f: Finding) -> str:
         else ""
     )
     return (
-        f"Both fell{_of(f.segment)} since {day(f.since)} (±{days(f.margin_days)}): paying within {days(f.horizon_days)} "
+        f"Both fell{where(f.segment)} since {day(f.since)} (±{days(f.margin_days)}): paying within {days(f.horizon_days)} "
         f"{per_hundred(f.before.estimate)} to {per_hundred(f.now.estimate)} of 100 that activate{activated}."
     )
 
@@ -174,7 +174,7 @@ MEANS_WHOLE_FUNNEL = (
 
 def what_slower(segment: str, horizon_days: float) -> str:
     return (
-        f"Accounts{_of(segment)} that activate pay later than in the baseline: the young cohorts are behind, and those that are "
+        f"Accounts{where(segment)} that activate pay later than in the baseline: the young cohorts are behind, and those that are "
         f"older catch up. As far as {days(horizon_days)} show, as many pay in the end."
     )
 
@@ -197,7 +197,7 @@ MEANS_MARKET_WIDE = "The cause is likely outside of any one source: test before 
 
 def what_unsteady(segment: str, before: Interval, after: Interval, since: float) -> str:
     return (
-        f"While the baseline{_of(segment)} was being learned, the share of activated accounts that pay fell from "
+        f"While the baseline{where(segment)} was being learned, the share of activated accounts that pay fell from "
         f"{per_hundred(before.estimate)} to {per_hundred(after.estimate)} of 100 around {day(since)}."
     )
 
@@ -208,9 +208,9 @@ MEANS_UNSTEADY = (
 )
 
 
-def _of(segment: str) -> str:
-    return "" if segment == ALL else f" of source {segment}"
-
-
 def _these(segment: str) -> str:
-    return "these accounts" if segment == ALL else f"the accounts of source {segment}"
+    return "these accounts" if segment == ALL else f"the accounts{where(segment)}"
+
+
+def _source(part: str) -> str:
+    return part.partition(":")[2]

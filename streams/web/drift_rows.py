@@ -249,7 +249,8 @@ def opinion_words(opinion: OpinionView) -> str:
 
 
 def beside_name(verdict: VerdictView) -> str:
-    return "" if verdict.beside is UNSET else segment_words(verdict.signal, verdict.beside.segment)
+    """``referral`` of ``source:referral``, for a label."""
+    return "" if verdict.beside is UNSET else words(verdict.beside.segment.partition(":")[2])
 
 
 def beside_words(verdict: VerdictView) -> str:

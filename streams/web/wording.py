@@ -121,11 +121,11 @@ def words(name: str) -> str:
 
 
 def segment_words(signal: str, segment: str) -> str:
-    """A name of the built-in tables in words; what others have named (``rep:anna-b``, a source of events) as they wrote it:
-    by that it is looked up."""
+    """The whole in words; what others have named (``rep:anna-b``, a source of events) as they wrote it: by that it is looked
+    up."""
     if segment == ALL:
         return "all sources" if signal == DATA_HEALTH else "all accounts"
-    return segment if signal == DATA_HEALTH or ":" in segment else words(segment)
+    return segment
 
 
 def heading(name: str) -> str:

@@ -108,8 +108,8 @@ def _see_whom_to_call(browser: Chrome, url: str) -> None:
         row.find_element(By.TAG_NAME, "th").text.split()[0]: row.text
         for row in every(browser, "#drift tbody tr")
     }
-    assert "drifting" in drift["content"]
-    assert "watching" in drift["referral"]
+    assert "drifting" in drift["source:content"]
+    assert "watching" in drift["source:referral"]
     assert every(browser, "#drift svg.spark polyline")
 
     numbers = [int(text.replace(",", "")) for text in re.findall(r"[\d,]+", one(browser, ".equation").text)]

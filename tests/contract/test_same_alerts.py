@@ -115,12 +115,12 @@ def _with_decisions(lines: list[bytes]) -> Iterator[bytes]:
                 subject="signal:plg.conversion_gap",
                 time=newest + timedelta(milliseconds=1),
                 data=DriftAnnouncedData(
-                    on=date(2026, 5, 25), by="Bo", reason="a promotion of content", segment="content"
+                    on=date(2026, 5, 25), by="Bo", reason="a promotion of content", segment="source:content"
                 ),
             )
             yield encode_event(announcement) + b"\n"
         if rest == 0 and place in (93, 95, 97):
-            segment = "content" if place == 95 else "all"
+            segment = "source:content" if place == 95 else "all"
             decision = DriftAcknowledged(
                 specversion="1.0",
                 id=f"decision-{place}",
@@ -179,7 +179,7 @@ async def test_distributed_says_what_embedded_says(
         announced = [
             alert for alert in said if isinstance(alert, Notice) and alert.finding == ANNOUNCED_CHANGE
         ]
-        assert [alert.segment for alert in announced] == ["content"]
+        assert [alert.segment for alert in announced] == ["source:content"]
         assert by_id([record.value for record in await kafka.read("alerts")]) == expected
         assert ledger == embedded.pipeline.ledger
         signal = "plg.conversion_gap"

@@ -95,7 +95,7 @@ def drift(**changes: object) -> DriftAlert:
         "id": alert_id("drift", 1),
         "at": AT,
         "signal": "plg.conversion_gap",
-        "segment": "content",
+        "segment": "source:content",
         "state": "drifting",
         "since": datetime(2026, 8, 2, tzinfo=UTC),
         "since_margin_days": 6.0,

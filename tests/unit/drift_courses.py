@@ -76,7 +76,7 @@ def conversion_gap() -> Course:
         converts=lambda source, day: 0.08 if source == "content" and 200 <= day < 300 else 0.2,
         seed=4,
     )
-    return Course(signal, conversion_gap_world.observe(signal, accounts), "content")
+    return Course(signal, conversion_gap_world.observe(signal, accounts), "source:content")
 
 
 def cycle_spread() -> Course:

@@ -45,7 +45,7 @@ def run(folder: Path, *arguments: str, input: str | None = None) -> Result:
     return CliRunner().invoke(command, [*arguments, "--data-dir", str(folder)], env=environment, input=input)
 
 
-def verdict(folder: Path, segment: str = "content") -> dict[str, object]:
+def verdict(folder: Path, segment: str = "source:content") -> dict[str, object]:
     result = run(folder, "explain", GAP, "--segment", segment, "--json")
     found: dict[str, object] = json.loads(result.output)["verdict"]
     return found

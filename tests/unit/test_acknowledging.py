@@ -26,7 +26,9 @@ from tests.unit.serving_world import DAY, NOW, World, icp
 GAP = ConversionGap.name
 
 
-def decision(world: World, segment: str = "content", *, signal: str = GAP, retake: bool = False) -> bytes:
+def decision(
+    world: World, segment: str = "source:content", *, signal: str = GAP, retake: bool = False
+) -> bytes:
     data = {"segment": segment, "by": "Ann", "reason": "A price test, until May", "retake_baseline": retake}
     return world.events.make(f"signal:{signal}", NOW - DAY / 2, "drift.acknowledged", data)
 
@@ -48,7 +50,7 @@ def put(world: World, events: list[bytes]) -> None:
     world.observe(result.effects.observations)
 
 
-def verdict(world: World, segment: str = "content") -> Verdict:
+def verdict(world: World, segment: str = "source:content") -> Verdict:
     (found,) = [each for each in world.pipeline.verdicts() if (each.signal, each.segment) == (GAP, segment)]
     return found
 
@@ -75,7 +77,7 @@ def test_an_acknowledged_drift_is_shown_as_such_with_who_when_and_why(world: Wor
     assert (made.state, made.since) == ("drifting", before.since)
     assert (after.since, after.statistic, after.history) == (before.since, before.statistic, before.history)
     assert drift_alerts(world) == said
-    assert verdict(world, "referral").decisions == []
+    assert verdict(world, "source:referral").decisions == []
     assert world.pipeline.ledger.dead_lettered == 0
 
 
@@ -91,7 +93,7 @@ def test_a_baseline_taken_anew_closes_the_drift_and_learns(world: World) -> None
         ("acknowledged", "drifting"),
     ]
     (segment, state, what) = drift_alerts(world)[-1]
-    assert (segment, state) == ("content", "resolved")
+    assert (segment, state) == ("source:content", "resolved")
     assert "a person's decision" in what
 
 
@@ -104,8 +106,8 @@ def test_a_decision_counts_once_however_often_it_is_sent(world: World) -> None:
 
 
 def test_nothing_drifts_and_the_decision_is_kept_all_the_same(world: World) -> None:
-    put(world, [decision(world, "referral")])
-    after = verdict(world, "referral")
+    put(world, [decision(world, "source:referral")])
+    after = verdict(world, "source:referral")
     assert after.state == "watching"
     assert [(made.state, made.since) for made in after.decisions] == [("watching", None)]
 

@@ -48,14 +48,14 @@ def verdict(
 
 
 def drift(**changes: Any) -> DriftAlert:
-    """Of ``content``, by a third as the whole, but dated ten weeks late."""
+    """Of ``source:content``, by a third as the whole, but dated ten weeks late."""
     return DriftAlert(
         **(
             {
                 "id": "one",
                 "at": moment(ON + 150 * DAY),
                 "signal": GAP,
-                "segment": "content",
+                "segment": "source:content",
                 "state": "drifting",
                 "since": moment(ON + 70 * DAY),
                 "since_margin_days": 20.0,
@@ -98,8 +98,8 @@ def test_a_segment_that_moves_as_the_whole_does_is_told_as_announced() -> None:
     notice = told(drift(), decided)
     assert isinstance(notice, Notice)
     assert "This moves as the whole does, which began about then" in notice.means
-    assert decided["content"].known
-    assert decided["content"].decisions[-1].kind == "announced"
+    assert decided["source:content"].known
+    assert decided["source:content"].decisions[-1].kind == "announced"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_segment_that_moves_as_the_whole_does_is_told_as_announced() -> None:
 def test_what_does_not_is_told_as_ever(changes: dict[str, Any], about: str) -> None:
     decided, alert = known(), drift(**changes)
     assert told(alert, decided) is alert, about
-    assert "content" not in decided
+    assert "source:content" not in decided
 
 
 def test_the_whole_has_to_be_known_by_the_same_announcement_of_all() -> None:
@@ -129,7 +129,7 @@ def test_the_whole_has_to_be_known_by_the_same_announcement_of_all() -> None:
     assert told(alert, {}) is alert
     assert told(alert, known("acknowledged")) is alert
     assert told(alert, known(reason="Another")) is alert
-    of_content = Announcement(at=OF_ALL.at, on=ON, by="Ann", reason=OF_ALL.reason, segment="content")
+    of_content = Announcement(at=OF_ALL.at, on=ON, by="Ann", reason=OF_ALL.reason, segment="source:content")
     assert told(alert, known(), of_content) is alert
     assert told(alert, known(), whole=verdict("all", WHOLE_BEFORE, None)) is alert
 
@@ -146,8 +146,8 @@ def test_a_late_announcement_acknowledges_what_moves_alike_whatever_the_order() 
         segments={"by": "Ann"},
         phrases=[OF_ALL.reason],
     )
-    late = verdict("content", share(0.18, 0.03), share(0.12, 0.03), since=70.0, margin=20.0)
-    deeper = verdict("direct", share(0.2), share(0.05), since=70.0, margin=20.0)
+    late = verdict("source:content", share(0.18, 0.03), share(0.12, 0.03), since=70.0, margin=20.0)
+    deeper = verdict("source:direct", share(0.2), share(0.05), since=70.0, margin=20.0)
     whole = verdict("all", WHOLE_BEFORE, WHOLE_NOW)
     announce([], decided, observation, [late, deeper, whole])
-    assert {name for name, found in decided.items() if found.known} == {"all", "content"}
+    assert {name for name, found in decided.items() if found.known} == {"all", "source:content"}

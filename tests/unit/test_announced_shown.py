@@ -26,7 +26,9 @@ def announce(world: World, at: float, on: str) -> None:
 
 def day_of(world: World) -> str:
     """The day on which the drift of ``content`` began, by estimate."""
-    (found,) = [each for each in world.pipeline.verdicts() if (each.signal, each.segment) == (GAP, "content")]
+    (found,) = [
+        each for each in world.pipeline.verdicts() if (each.signal, each.segment) == (GAP, "source:content")
+    ]
     assert found.since is not None
     return datetime.fromtimestamp(found.since, UTC).date().isoformat()
 
@@ -81,12 +83,12 @@ async def test_while_an_announced_drift_is_on(world: World, began: str) -> None:
     async with served(world) as url:
         first, page, raw, alerts = [
             await shown(url, path)
-            for path in ("/", f"/drift/{GAP}", f"/v1/drift?signal={GAP}&segment=content", "/v1/alerts")
+            for path in ("/", f"/drift/{GAP}", f"/v1/drift?signal={GAP}&segment=source:content", "/v1/alerts")
         ]
     (verdict,) = msgspec.json.decode(raw)["verdicts"]
     assert verdict["state"] == "acknowledged"
     assert [(made["kind"], made["by"]) for made in verdict["decisions"]] == [("announced", "Ann")]
-    said = [each for each in msgspec.json.decode(alerts)["alerts"] if each["segment"] == "content"]
+    said = [each for each in msgspec.json.decode(alerts)["alerts"] if each["segment"] == "source:content"]
     assert [(each["kind"], each["finding"]) for each in said] == [("notice", "announced change")]
     assert "known: Ann" in first
     assert f'id="drift-{said[0]["id"]}"' in first  # what was said of the drift that is on
@@ -101,7 +103,7 @@ def test_a_metric_shows_it_as_acknowledged_and_says_nothing_of_who_and_why(world
     DriftMetrics(registry, 12).verdicts(world.pipeline.verdicts())
 
     def state(name: str) -> float | None:
-        labels = {"signal": GAP, "segment": "content", "state": name}
+        labels = {"signal": GAP, "segment": "source:content", "state": name}
         return registry.get_sample_value("plumbline_drift_state", labels)
 
     assert (state("acknowledged"), state("drifting")) == (1, 0)

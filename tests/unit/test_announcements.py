@@ -185,7 +185,7 @@ def test_an_announcement_of_a_segment_is_of_that_segment_alone() -> None:
     course = course_of(name)
     (began, ended), observations = plain(name).drifts, course.observations
     on = day_of(began)
-    for segment, noticed in (("content", True), ("all", False)):
+    for segment, noticed in (("source:content", True), ("all", False)):
         place = before(observations, on)
         run = Run(course).take(observations[:place])
         run.take([told(course, on, observations[place].at, segment)]).take(observations[place:])

@@ -159,7 +159,7 @@ async def test_drift_by_state_and_segment(world: World, url: str) -> None:
     world.drift()
     every = (await get(url, "/v1/drift")).json["verdicts"]
     assert every[0]["segment"] == "all"
-    (content,) = (await get(url, "/v1/drift?state=drifting&segment=content")).json["verdicts"]
+    (content,) = (await get(url, "/v1/drift?state=drifting&segment=source:content")).json["verdicts"]
     assert content["since"].endswith("Z")
     assert content["before"]["estimate"] > content["now"]["estimate"]
     assert {"at", "n", "total", "statistic"} == set(content["history"][0])

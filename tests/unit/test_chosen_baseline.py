@@ -252,4 +252,4 @@ def test_a_source_of_before_takes_none_either() -> None:
         seed=5,
     )
     state, _ = run(GAP, observe(GAP, accounts), GAP.new_state(START + 100 * DAY))
-    assert {verdict.segment for verdict in GAP.verdicts(state)} == {"all", "content"}
+    assert {verdict.segment for verdict in GAP.verdicts(state)} == {"all", "source:content"}

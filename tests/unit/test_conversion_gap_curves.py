@@ -50,7 +50,7 @@ def paid_by(day: int, rate: float) -> float:
 
 
 def test_a_source_that_falls_is_followed_day_by_day_before_and_since() -> None:
-    verdict = verdicts("content falls")["content"]
+    verdict = verdicts("content falls")["source:content"]
     assert verdict.state == "drifting"
     before, now = curves(verdict)
     assert len(before.share) == len(now.share) == 60
@@ -63,7 +63,7 @@ def test_a_source_that_falls_is_followed_day_by_day_before_and_since() -> None:
 
 
 def test_where_nothing_falls_they_lie_on_each_other() -> None:
-    before, now = curves(verdicts("nothing falls")["content"])
+    before, now = curves(verdicts("nothing falls")["source:content"])
     for day in (7, 30, 59):
         assert before.low[day] <= now.share[day] <= before.high[day]
 
@@ -83,15 +83,15 @@ def test_nobody_is_in_both() -> None:
 
 def test_referral_stands_beside_each_source_in_the_same_weeks() -> None:
     alone, all_of_them = verdicts("content falls"), verdicts("all falls")
-    for verdict, level in ((alone["content"], BEFORE), (all_of_them["content"], AFTER)):
+    for verdict, level in ((alone["source:content"], BEFORE), (all_of_them["source:content"], AFTER)):
         beside = verdict.beside
         assert beside is not None
-        assert beside.segment == "referral"
+        assert beside.segment == "source:referral"
         assert beside.before.low <= BEFORE <= beside.before.high
         assert beside.now.estimate == pytest.approx(level, abs=0.07)
         assert beside.now.n > 100
     assert alone["all"].beside is None
-    assert alone["referral"].beside is None
+    assert alone["source:referral"].beside is None
 
 
 def test_while_it_is_learned_there_is_nothing_to_compare() -> None:

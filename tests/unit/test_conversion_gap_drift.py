@@ -111,7 +111,7 @@ def test_a_source_that_converts_half_is_found_and_named() -> None:
     verdicts, alerts = watch(converts=_halved)
     (alert,) = alerts
     assert isinstance(alert, DriftAlert)
-    assert (alert.segment, alert.state, alert.mix_share) == ("content", "drifting", None)
+    assert (alert.segment, alert.state, alert.mix_share) == ("source:content", "drifting", None)
     since = (alert.since.timestamp() - START) / DAY
     assert abs(since - CHANGE) <= alert.since_margin_days + 3
     assert alert.before.low < 0.16 < alert.before.high
@@ -126,9 +126,9 @@ def test_a_source_that_converts_half_is_found_and_named() -> None:
     assert alert.promise == "False-alarm promise: one a year for all signals together."
     assert {name: verdict.state for name, verdict in verdicts.items()} == {
         ALL: "watching",
-        "content": "drifting",
-        "direct": "watching",
-        "referral": "watching",
+        "source:content": "drifting",
+        "source:direct": "watching",
+        "source:referral": "watching",
     }
 
 
@@ -151,9 +151,9 @@ def test_it_resolves_when_conversion_is_back_and_watches_again() -> None:
     for number, observation in enumerate(observe(signal, accounts)):
         told += signal.step(state, observation)
         if number % 200 == 0:
-            now = [v.state for v in signal.verdicts(state) if v.segment == "content"]
+            now = [v.state for v in signal.verdicts(state) if v.segment == "source:content"]
             seen += [] if seen[-1:] == now else now
-    of_content = [alert for alert in drift_alerts(told) if alert.segment == "content"]
+    of_content = [alert for alert in drift_alerts(told) if alert.segment == "source:content"]
     assert [alert.state for alert in of_content] == ["drifting", "resolved", "drifting"]
     assert len({alert.id for alert in of_content}) == 3
     assert seen == ["learning", "watching", "drifting", "resolved", "watching", "drifting"]
@@ -167,8 +167,10 @@ def test_half_a_recovery_is_no_recovery() -> None:
         return RATE[source] * (1.0 if day < 200 or source != "content" else 0.4 if day < 300 else 0.65)
 
     verdicts, alerts = watch(days=520, converts=partly)
-    assert [alert.state for alert in drift_alerts(alerts) if alert.segment == "content"] == ["drifting"]
-    assert verdicts["content"].state == "drifting"
+    assert [alert.state for alert in drift_alerts(alerts) if alert.segment == "source:content"] == [
+        "drifting"
+    ]
+    assert verdicts["source:content"].state == "drifting"
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -209,6 +211,7 @@ def test_if_all_sources_fall_alike_it_says_market_wide() -> None:
     assert verdicts[ALL].finding == "market-wide"
     assert "None of the fall is mix" in whole.what
     assert whole.mix_share == pytest.approx(0, abs=0.15)
+    assert "source:" not in whole.check
     last = drift_alerts(alerts)[-1]
     assert last.segment != ALL
     assert "test before you rewrite your ICP" in last.means
@@ -233,7 +236,7 @@ def test_a_shift_of_the_mix_is_drift_of_the_whole_and_of_no_source(seed: int) ->
         or alert.mix_share > 2 / 3
     )
     assert alert.means.startswith("Other people are drawn than before")
-    assert "content (" in alert.check
+    assert ": content (" in alert.check
     assert "Sign-ups grew by" in alert.what
     assert "which hid it" in alert.what
     assert {name for name, verdict in verdicts.items() if verdict.state == "drifting"} == {ALL}
@@ -266,14 +269,14 @@ def test_a_person_can_take_the_baseline_anew() -> None:
     half = next(i for i, o in enumerate(observations) if o.at > START + 350 * DAY)
     state, first = run(signal, observations[:half])
     assert [alert.state for alert in drift_alerts(first)] == ["drifting"]
-    decided = retaken(ConversionGap, observations[half].at, "content")
+    decided = retaken(ConversionGap, observations[half].at, "source:content")
     (closed,) = signal.step(state, decided)
     assert isinstance(closed, DriftAlert)
-    assert (closed.state, closed.segment) == ("resolved", "content")
+    assert (closed.state, closed.segment) == ("resolved", "source:content")
     assert "by a person's decision" in closed.what
     state, rest = run(signal, observations[half:], state)
     assert rest == []
-    content = next(verdict for verdict in signal.verdicts(state) if verdict.segment == "content")
+    content = next(verdict for verdict in signal.verdicts(state) if verdict.segment == "source:content")
     assert content.state == "watching"
     assert content.before is not None
     assert content.before.low < 0.08 < content.before.high
@@ -293,7 +296,7 @@ def test_a_baseline_that_is_taken_anew_knows_nothing_of_what_was_before() -> Non
     observations = observe(signal, accounts)
     first = next(i for i, o in enumerate(observations) if o.at > START + changed * DAY)
     state, _ = run(signal, observations[:first])
-    for segment in ("all", "direct"):
+    for segment in ("all", "source:direct"):
         assert signal.step(state, retaken(ConversionGap, observations[first].at, segment)) == []
     state, rest = run(signal, observations[first:], state)
     assert rest == []
@@ -325,8 +328,10 @@ def test_with_fewer_than_three_places_only_the_whole_is_watched() -> None:
 
 def test_small_sources_together_are_other() -> None:
     verdicts, _ = watch(days=200, signal=ConversionGap(max_segments=3))
-    assert list(verdicts) == [ALL, "content", "other"]
-    assert verdicts[ALL].n == pytest.approx(verdicts["content"].n + verdicts["other"].n, rel=0.02)
+    assert list(verdicts) == [ALL, "source:content", "source:other"]
+    assert verdicts[ALL].n == pytest.approx(
+        verdicts["source:content"].n + verdicts["source:other"].n, rel=0.02
+    )
 
 
 @pytest.fixture(scope="module")

@@ -86,5 +86,5 @@ def test_by_ninety_days_the_cohorts_of_may_alarm_and_it_is_called_market_wide() 
 def test_sources_are_segments_and_the_small_ones_say_what_they_lack() -> None:
     verdicts, _ = judged(60)
     watched = {name for name, verdict in verdicts.items() if verdict.state == "watching"}
-    assert {"organic search", "paid search", "social", "unknown"} <= watched
-    assert verdicts["referral"].missing == "208 of 300 observations"
+    assert {"source:organic search", "source:paid search", "source:social", "source:unknown"} <= watched
+    assert verdicts["source:referral"].missing == "208 of 300 observations"

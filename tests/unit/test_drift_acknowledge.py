@@ -36,7 +36,7 @@ def folder(history: Path, tmp_path: Path) -> Path:
 
 
 def test_a_decision_goes_into_the_log_and_is_shown_with_who_and_why(folder: Path) -> None:
-    result = run(folder, "acknowledge", GAP, "--segment", "content", "--reason", REASON)
+    result = run(folder, "acknowledge", GAP, "--segment", "source:content", "--reason", REASON)
     assert result.exit_code == 0, result.output
     assert "plumbline drift explain" in result.output
     assert verdict(folder)["state"] == "drifting"
@@ -46,7 +46,7 @@ def test_a_decision_goes_into_the_log_and_is_shown_with_who_and_why(folder: Path
     (made,) = after["decisions"]  # type: ignore[misc]
     assert (made["by"], made["reason"], made["kind"]) == ("ann", REASON, "acknowledged")
     assert made["at"] == datetime.fromtimestamp(NOW - DAY, UTC).isoformat().replace("+00:00", "Z")
-    shown = run(folder, "explain", GAP, "--segment", "content").output
+    shown = run(folder, "explain", GAP, "--segment", "source:content").output
     assert f"ann on 30 Oct 2026: {REASON}" in shown
     assert "What was decided" in shown
     assert shown.count("did not pay within 60 days") + shown.count("has not paid yet") == 10
@@ -54,7 +54,7 @@ def test_a_decision_goes_into_the_log_and_is_shown_with_who_and_why(folder: Path
 
 
 def test_a_baseline_is_taken_anew_after_a_question(folder: Path) -> None:
-    arguments = ("acknowledge", GAP, "--segment", "content", "--reason", REASON, "--retake-baseline")
+    arguments = ("acknowledge", GAP, "--segment", "source:content", "--reason", REASON, "--retake-baseline")
     assert run(folder, *arguments, input="n\n").exit_code == 1
     drain(folder)
     assert verdict(folder)["state"] == "drifting"
@@ -64,25 +64,25 @@ def test_a_baseline_is_taken_anew_after_a_question(folder: Path) -> None:
     after = verdict(folder)
     assert after["state"] == "learning"
     assert [made["by"] for made in after["decisions"]] == ["Bo"]  # type: ignore[attr-defined]
-    said = run(folder, "explain", GAP, "--segment", "content").output
+    said = run(folder, "explain", GAP, "--segment", "source:content").output
     assert "baseline taken anew by Bo (it was drifting since" in said
     assert "RESOLVED" in said
-    assert verdict(folder, "referral")["state"] == "watching"
+    assert verdict(folder, "source:referral")["state"] == "watching"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (
-            (GAP, "--segment", "referral", "--reason", REASON),
+            (GAP, "--segment", "source:referral", "--reason", REASON),
             "nothing drifts in this segment: it is watching",
         ),
-        ((GAP, "--segment", "nowhere", "--reason", REASON), "all, content, referral"),
+        ((GAP, "--segment", "nowhere", "--reason", REASON), "all, source:content, source:referral"),
         (("plg.nothing", "--reason", REASON), GAP),
-        ((GAP, "--segment", "content", "--reason", "  "), "says nothing"),
-        ((GAP, "--segment", "content", "--reason", "x" * 501), "500"),
-        ((GAP, "--segment", "content"), "--reason"),
-        ((GAP, "--segment", "content", "--reason", REASON, "--retake-baseline", "--json"), "--yes"),
+        ((GAP, "--segment", "source:content", "--reason", "  "), "says nothing"),
+        ((GAP, "--segment", "source:content", "--reason", "x" * 501), "500"),
+        ((GAP, "--segment", "source:content"), "--reason"),
+        ((GAP, "--segment", "source:content", "--reason", REASON, "--retake-baseline", "--json"), "--yes"),
     ],
 )
 def test_what_means_nothing_is_refused_and_nothing_is_written(
@@ -177,7 +177,7 @@ async def test_while_the_service_runs_it_gets_the_event_over_http(folder: Path) 
                 "acknowledge",
                 GAP,
                 "--segment",
-                "content",
+                "source:content",
                 "--reason",
                 REASON,
                 "--token",

@@ -40,12 +40,12 @@ def test_a_coming_change_is_shown_before_anything_moves(folder: Path) -> None:
     done = run(folder, "announce", GAP, "--on", str(on), "--reason", REASON)
     assert done.exit_code == 0, (done.output, done.exception)
     assert f"{GAP}, all segments: announced from {on.day} {on:%b %Y} on" in done.output
-    assert "the drift of content since" in done.output
+    assert "the drift of source:content since" in done.output
     assert "did not begin then and stays; plumbline drift acknowledge" in done.output
     drain(folder)
     words = f"{REASON}, from {on.day} {on:%b %Y}"
     assert verdict(folder)["state"] == "drifting"
-    for segment in ("all", "content"):
+    for segment in ("all", "source:content"):
         (made,) = verdict(folder, segment)["announcements"]  # type: ignore[misc]
         assert (made["on"], made["segment"], made["by"], made["reason"]) == (str(on), None, "ann", REASON)
         assert made["current"] is True
@@ -55,13 +55,23 @@ def test_a_coming_change_is_shown_before_anything_moves(folder: Path) -> None:
     assert words in explained
     assert "What was announced" in explained
     assert f"of all segments: {REASON}" in explained
-    assert "What was announced" in run(folder, "explain", GAP, "--segment", "referral").output
+    assert "What was announced" in run(folder, "explain", GAP, "--segment", "source:referral").output
 
 
 def test_a_drift_that_was_told_already_is_acknowledged_by_who_announced_it(folder: Path) -> None:
     on = began(folder)
     done = run(
-        folder, "announce", GAP, "--segment", "content", "--on", str(on), "--reason", REASON, "--by", "Bo"
+        folder,
+        "announce",
+        GAP,
+        "--segment",
+        "source:content",
+        "--on",
+        str(on),
+        "--reason",
+        REASON,
+        "--by",
+        "Bo",
     )
     assert "fits it and is acknowledged" in done.output
     drain(folder)
@@ -74,10 +84,10 @@ def test_a_drift_that_was_told_already_is_acknowledged_by_who_announced_it(folde
         REASON,
         "drifting",
     )
-    assert verdict(folder, "referral")["announcements"] == []
-    explained = run(folder, "explain", GAP, "--segment", "content").output
+    assert verdict(folder, "source:referral")["announcements"] == []
+    explained = run(folder, "explain", GAP, "--segment", "source:content").output
     assert "acknowledged as announced by Bo (it was drifting since" in explained
-    assert f"of content: {REASON}" in explained
+    assert f"of source:content: {REASON}" in explained
     listed = run(folder, "list").output
     assert "acknowledged" in listed
     assert "announced: " not in listed  # what begins now it can explain no more
@@ -85,21 +95,34 @@ def test_a_drift_that_was_told_already_is_acknowledged_by_who_announced_it(folde
 
 def test_the_event_in_the_log_is_what_any_program_may_send(folder: Path) -> None:
     on = TODAY + timedelta(days=20)
-    arguments = ("announce", GAP, "--segment", "content", "--on", str(on), "--reason", REASON, "--json")
+    arguments = (
+        "announce",
+        GAP,
+        "--segment",
+        "source:content",
+        "--on",
+        str(on),
+        "--reason",
+        REASON,
+        "--json",
+    )
     line = run(folder, *arguments).output.strip()
     (logged,) = [one for path in folder.glob("log/*.jsonl") for one in path.read_bytes().splitlines()]
     assert json.loads(line) == json.loads(logged)
     event = decode_event(logged)
     assert isinstance(event, DriftAnnounced)
     assert (event.subject, event.source) == (f"signal:{GAP}", "plumbline.drift")
-    assert (event.data.on, event.data.segment, event.data.by) == (on, "content", "ann")
+    assert (event.data.on, event.data.segment, event.data.by) == (on, "source:content", "ann")
     assert event.time == datetime.fromtimestamp(NOW - 86400.0, UTC)  # no timer of a history fires early
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((GAP, "--segment", "nowhere", "--on", str(TODAY), "--reason", REASON), "all, content, referral"),
+        (
+            (GAP, "--segment", "nowhere", "--on", str(TODAY), "--reason", REASON),
+            "all, source:content, source:referral",
+        ),
         (("plg.nothing", "--on", str(TODAY), "--reason", REASON), GAP),
         (("data.health", "--on", str(TODAY), "--reason", REASON), "takes no announcements"),
         ((GAP, "--on", "2036-05-04", "--reason", REASON), "more than 366 days"),

@@ -78,14 +78,16 @@ def test_learning_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_json_is_what_the_api_says(folder: Path) -> None:
     verdicts = json.loads(run(folder, "list", "--json").stdout)["verdicts"]
-    assert {verdict["segment"] for verdict in verdicts} >= {"all", "content", "referral"}
-    shown = json.loads(run(folder, "explain", "plg.conversion_gap", "--segment", "content", "--json").stdout)
-    assert shown["verdict"] == next(each for each in verdicts if each["segment"] == "content")
+    assert {verdict["segment"] for verdict in verdicts} >= {"all", "source:content", "source:referral"}
+    shown = json.loads(
+        run(folder, "explain", "plg.conversion_gap", "--segment", "source:content", "--json").stdout
+    )
+    assert shown["verdict"] == next(each for each in verdicts if each["segment"] == "source:content")
     assert shown["alerts"][0]["kind"] == "drift"
 
 
 def test_one_verdict_in_words_with_its_chart(folder: Path) -> None:
-    result = run(folder, "explain", "plg.conversion_gap", "--segment", "content", columns=72)
+    result = run(folder, "explain", "plg.conversion_gap", "--segment", "source:content", columns=72)
     out = result.output
     assert result.exit_code == 0
     for words in ("state", "drifting", "before", "95 %:", "where it alarms", "▲", "since", "DRIFTING", "█"):
@@ -94,7 +96,7 @@ def test_one_verdict_in_words_with_its_chart(folder: Path) -> None:
 
 
 def test_a_ratio_says_what_it_is_of(folder: Path) -> None:
-    (verdict,) = read_segment(Settings(), folder, "plg.conversion_gap", "content").verdicts
+    (verdict,) = read_segment(Settings(), folder, "plg.conversion_gap", "source:content").verdicts
     for unit, told in (("ratio", 1), ("share", 0)):
         as_unit = msgspec.structs.replace(verdict, unit=unit)
         told_of = [text for name, text in facts(as_unit, drift_row(as_unit)) if name == "×"]
@@ -105,7 +107,7 @@ def test_a_ratio_says_what_it_is_of(folder: Path) -> None:
     ("arguments", "words"),
     [
         (("nope",), "plg.conversion_gap"),
-        (("plg.conversion_gap", "--segment", "nope"), "all, content, referral"),
+        (("plg.conversion_gap", "--segment", "nope"), "all, source:content, source:referral"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(

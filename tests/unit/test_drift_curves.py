@@ -36,7 +36,7 @@ def curve(share: Sequence[float]) -> CurveView:
 
 def view(curves: CurvesView | UnsetType = UNSET, beside: BesideView | UnsetType = UNSET) -> VerdictView:
     return VerdictView(
-        signal=GAP, title="", segment="content", state="watching", at=None, since=None, since_margin_days=None,
+        signal=GAP, title="", segment="source:content", state="watching", at=None, since=None, since_margin_days=None,
         before=None, now=None, statistic=0.0, threshold=0.0, n=0, missing="", finding="", counted_out={}, history=[],
         curves=curves, beside=beside,
     )  # fmt: skip
@@ -107,7 +107,9 @@ def test_bars_in_a_terminal_have_one_scale() -> None:
 
 def test_another_segment_is_told_as_far_as_it_is_there() -> None:
     of = Interval(estimate=0.2, low=0.15, high=0.26, n=300)
-    words = beside_words(view(beside=BesideView(segment="referral", before=of, now=None)))
+    source = view(beside=BesideView(segment="source:referral", before=of, now=None))
+    assert beside_name(source) == "referral"
+    words = beside_words(source)
     assert words.replace(NARROW, " ") == "20.0 % before (95 %: 15.0–26.0 %, n = 300)"
     assert beside_words(view()) == ""
     assert beside_name(view()) == ""
@@ -128,8 +130,8 @@ async def test_page_and_api_have_them_of_the_signal_that_follows_by_day(tmp_path
     assert TITLE not in other
     curved = {each["segment"]: each for each in verdicts if "curves" in each}
     assert {each["signal"] for each in curved.values()} == {GAP}
-    assert set(curved) == {"all", "content", "referral"}
-    content = msgspec.convert(curved["content"]["curves"], CurvesView)
+    assert set(curved) == {"all", "source:content", "source:referral"}
+    content = msgspec.convert(curved["source:content"]["curves"], CurvesView)
     for each in (content.before, content.now):
         assert len(each.share) == 60
         assert all(
@@ -137,5 +139,5 @@ async def test_page_and_api_have_them_of_the_signal_that_follows_by_day(tmp_path
         )
         assert each.share == sorted(each.share)
     assert content.now.high[-1] < content.before.low[-1]
-    assert [each["segment"] for each in verdicts if "beside" in each] == ["content"]
-    assert curved["content"]["beside"]["segment"] == "referral"
+    assert [each["segment"] for each in verdicts if "beside" in each] == ["source:content"]
+    assert curved["source:content"]["beside"]["segment"] == "source:referral"

@@ -42,7 +42,7 @@ def decision(segment: str, by: str, reason: str, kind: str = ACKNOWLEDGED) -> Ob
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(tmp_path_factory.mktemp("data"))
     world.drift()
-    world.observe([decision("content", EVIL, f"because of {EVIL}")])
+    world.observe([decision("source:content", EVIL, f"because of {EVIL}")])
     return world
 
 
@@ -68,7 +68,7 @@ async def test_the_page_has_all_that_the_verdict_rests_on(url: str) -> None:
         "False-alarm promise",
     ):
         assert words in page, words
-    assert page.index(">content <span") < page.index(">referral <span")
+    assert page.index(">source:content <span") < page.index(">source:referral <span")
 
 
 async def test_who_and_why_are_text_and_nothing_else(url: str) -> None:
@@ -95,7 +95,7 @@ async def test_another_signal_is_not_found(url: str, path: str) -> None:
 
 async def test_the_api_says_what_was_decided_and_what_the_threshold_means(url: str) -> None:
     (found,) = (await get(url, f"/v1/drift?signal={GAP}&state=acknowledged")).json["verdicts"]
-    assert found["segment"] == "content"
+    assert found["segment"] == "source:content"
     assert found["unit"] == "share"
     assert 0 < found["false_alarms_per_year"] < 0.05
     (made,) = found["decisions"]
@@ -109,7 +109,7 @@ async def test_the_api_says_what_was_decided_and_what_the_threshold_means(url: s
     ("signal", "segment", "shown"),
     [
         (GAP, "all", "all accounts"),
-        (GAP, "paid_search", "paid search"),
+        (GAP, "source:paid_search", "source:paid_search"),
         ("slg.hedged_language", "rep:anna-maria_b", "rep:anna-maria_b"),
         ("data.health", "all", "all sources"),
         ("data.health", "crm.stage_changed /crm", "crm.stage_changed /crm"),

@@ -191,7 +191,7 @@ def test_a_verdict_shows_one_state_and_no_baseline_while_learning():
 
 def test_new_verdicts_replace_those_of_their_signal_alone():
     metrics = Metrics()
-    metrics.verdicts([verdict("all"), verdict("content"), verdict("all", signal="slg.cycle_spread")])
+    metrics.verdicts([verdict("all"), verdict("source:content"), verdict("all", signal="slg.cycle_spread")])
     metrics.verdicts([verdict("all", statistic=9.0)])
     segments = {
         (dict(labels)["signal"], dict(labels)["segment"]): number
@@ -206,9 +206,10 @@ def test_a_drifting_segment_does_not_hide_among_the_others():
     metrics.verdicts(
         [
             verdict("all"),
-            verdict("content"),
+            verdict("source:content"),
             verdict("email", statistic=90.0),
-            verdict("partner", statistic=50.0, state="drifting"),  # still drifting, below its threshold again
+            # still drifting, below its threshold again
+            verdict("source:partner", statistic=50.0, state="drifting"),
             verdict("social", statistic=1.0),
         ]
     )
@@ -217,7 +218,11 @@ def test_a_drifting_segment_does_not_hide_among_the_others():
     assert value(metrics, "plumbline_drift_statistic", **labels) == 50
     assert (
         value(
-            metrics, "plumbline_drift_state", signal="plg.conversion_gap", segment="partner", state="drifting"
+            metrics,
+            "plumbline_drift_state",
+            signal="plg.conversion_gap",
+            segment="source:partner",
+            state="drifting",
         )
         is None
     )

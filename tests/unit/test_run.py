@@ -157,7 +157,7 @@ def test_the_demo_brings_a_trigger_alert_and_the_drift_alert_to_the_receiver(tmp
     assert done.returncode == 0, done.stderr
     assert "CALL TODAY" in done.stdout
     assert "Why now" in done.stdout
-    assert "DRIFTING · plg.conversion_gap · segment content" in done.stdout
+    assert "DRIFTING · plg.conversion_gap · segment source:content" in done.stdout
     assert "silent drift" in done.stdout
     assert "dead-lettered 0" in done.stdout
     listed = subprocess.run(

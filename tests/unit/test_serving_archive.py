@@ -167,15 +167,17 @@ def test_verdicts_begin_with_learning(world: World) -> None:
 def test_verdicts_with_their_history(world: World) -> None:
     world.drift()
     verdicts = {verdict.segment: verdict for verdict in world.serving.drift()}
-    content = verdicts["content"]
+    content = verdicts["source:content"]
     assert content.state == "drifting"
     assert content.before is not None
     assert content.now is not None
     assert content.now.high < content.before.low
     assert content.statistic > content.threshold > 0
-    assert verdicts["referral"].state == "watching"
+    assert verdicts["source:referral"].state == "watching"
     assert sum(point.n for point in content.history) > 300
-    alerts = world.serving.newest_alerts(Wanted(kind="drift", signal=content.signal, segment="content"), 1)
+    alerts = world.serving.newest_alerts(
+        Wanted(kind="drift", signal=content.signal, segment="source:content"), 1
+    )
     assert [alert.at for alert in alerts]
 
 

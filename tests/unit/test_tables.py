@@ -86,7 +86,7 @@ def test_what_is_piped_has_one_line_a_verdict(
 def report() -> ReplayReport:
     """A replay with a trigger, and a source of events, of long names."""
     row = DriftRow(
-        signal="plg.conversion_gap", segment="content", state="learning", since=None, since_margin_days=None,
+        signal="plg.conversion_gap", segment="source:content", state="learning", since=None, since_margin_days=None,
         baseline=None, current=None, statistic=0.0, threshold=0.0, n=52, missing="52 of 300 observations",
         finding="", counted_out={}, unit="share",
     )  # fmt: skip
@@ -109,7 +109,10 @@ def test_a_narrow_terminal_loses_no_word_of_a_replay(report: ReplayReport) -> No
 def test_a_long_name_of_a_source_moves_no_other_line_of_a_replay(report: ReplayReport) -> None:
     out = StringIO()
     print_report(Console(file=out, width=60), report, None)
-    assert "  learning  plg.conversion_gap  content  (52 of 300 observations)" in out.getvalue().splitlines()
+    assert (
+        "  learning  plg.conversion_gap  source:content  (52 of 300 observations)"
+        in out.getvalue().splitlines()
+    )
 
 
 def test_a_narrow_terminal_loses_no_word_of_the_deliveries() -> None:
