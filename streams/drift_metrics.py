@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -70,6 +70,14 @@ class DriftMetrics:
         for verdict in verdicts:
             by_signal.setdefault(verdict.signal, []).append(verdict)
         self._latest.update(by_signal)
+        self._show_all()
+
+    def forget(self, signals: Collection[str]) -> None:
+        for signal in signals:
+            self._latest.pop(signal, None)
+        self._show_all()
+
+    def _show_all(self) -> None:
         for gauge in (self._statistic, self._threshold, self._baseline, self._current, self._state):
             gauge.clear()
         for signal, known in self._latest.items():

@@ -15,7 +15,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
 from typing import get_args
 
@@ -249,6 +249,11 @@ class Metrics:
         """All verdicts of one or more signals; they replace what was known of these signals."""
         with self._lock:
             self._drift.verdicts(verdicts)
+
+    def forget_verdicts(self, signals: Collection[str]) -> None:
+        """Another process shows these signals from now on."""
+        with self._lock:
+            self._drift.forget(signals)
 
     def drift_waits(self, held: int, waited_s: float) -> None:
         self._drift.waits(held, waited_s)

@@ -18,7 +18,8 @@ from math import inf
 import structlog
 from msgspec import Struct
 
-from detectors.drift import DriftStage
+from detectors.drift import DriftStage, all_verdicts
+from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused
 from streams.batch_result import BatchResult
 from streams.chosen_baselines import say_what_is_not_in_force
@@ -75,6 +76,7 @@ class DriftIntake:
         self._now = now
         self._window = window
         self._released_at_once = released_at_once
+        self._stage = stage
         self._processor = Processor(self._store, stage, one_by_one(decode_sent), partition=partition)
         self._hold_back = HoldBack(account_partitions, store.sources(self.claim), window)
         self._refill()
@@ -111,6 +113,14 @@ class DriftIntake:
         if self._offset != self.next_offset or self._ready:
             self._commit()
         return self._results
+
+    def verdicts(self, signals: Sequence[Signal]) -> list[Verdict]:
+        """Those of ``signals``, whose states are in this partition, as they are committed; of data.health at the end, when it has
+        heard of a source. Raises StoreUnavailable."""
+        names = [self._stage.beside_key, *(signal.name for signal in signals)]
+        stored = self._store.load(self.claim, names, None).states
+        states = {name: self._stage.decode_state(name, each.state) for name, each in stored.items()}
+        return all_verdicts(self._stage, signals, states)
 
     def waiting(self) -> Waiting:
         """What is held back as of now, and for whom."""

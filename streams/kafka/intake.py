@@ -6,11 +6,15 @@ StoreUnavailable: then another one has to be made.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Protocol
 
 from detectors.accounts import AccountStage
+from detectors.health.tally import SIGNAL as DATA_HEALTH
+from detectors.signals.contract import Signal, Verdict
 from schemas.errors import EventRefused, Problem
 from schemas.event_reader import EventReader
 from schemas.settings import Settings
@@ -26,6 +30,7 @@ from streams.stores.contract import Claim, OutgoingKind, Store
 from streams.stores.stops import Stops
 
 KNOWN_SUBJECTS = 200_000
+SHOW_EVERY_S = 5.0
 
 _subject = itemgetter(1)
 
@@ -118,10 +123,24 @@ class AccountIntake:
 
 
 class ObservationIntake:
-    """One partition of the observations topic."""
+    """One partition of the observations topic. ``show`` gets the verdicts of ``signals`` and, where this partition is the one
+    that speaks for it, of data.health: when the partition has been claimed, and after commits, at most every SHOW_EVERY_S."""
 
-    def __init__(self, drift: DriftIntake) -> None:
+    def __init__(
+        self,
+        drift: DriftIntake,
+        signals: Sequence[Signal],
+        show: Callable[[Sequence[Verdict]], object],
+        *,
+        speaks_for_health: bool,
+    ) -> None:
         self.drift = drift
+        self.shown = {signal.name for signal in signals} | ({DATA_HEALTH} if speaks_for_health else set())
+        """whose verdicts are shown"""
+        self._signals = signals
+        self._show = show
+        self._changed = True
+        self._show_from = -math.inf
 
     @property
     def claim(self) -> Claim:
@@ -131,14 +150,23 @@ class ObservationIntake:
         return ""
 
     def take(self, batch: Batch) -> list[BatchResult]:
-        results = self.drift.take([(offset, value) for _, offset, value in batch.records])
+        return self._heard([(offset, value) for _, offset, value in batch.records])
+
+    def tick(self) -> list[BatchResult]:
+        return self._heard([])
+
+    def _heard(self, records: Sequence[tuple[int, bytes]]) -> list[BatchResult]:
+        # Before the next commit: once that is in, nothing may keep it from being told.
+        self._show_what_changed()
+        results = self.drift.take(records)
+        self._changed = self._changed or bool(results)
         self.drift.say_who_holds_back()
         return results
 
-    def tick(self) -> list[BatchResult]:
-        results = self.drift.take([])
-        self.drift.say_who_holds_back()
-        return results
+    def _show_what_changed(self) -> None:
+        if self._changed and time.monotonic() >= self._show_from:
+            self._show([each for each in self.drift.verdicts(self._signals) if each.signal in self.shown])
+            self._changed, self._show_from = False, time.monotonic() + SHOW_EVERY_S
 
 
 class _RightPlace:

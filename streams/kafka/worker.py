@@ -28,6 +28,7 @@ from faust.types import TP
 from detectors.accounts import AccountStage
 from detectors.catalogue import signals
 from detectors.drift import DriftStage
+from detectors.health.tally import SIGNAL as DATA_HEALTH
 from schemas.errors import PlumblineError, StateRefused
 from schemas.icp import ICP
 from schemas.observations import OBSERVATIONS
@@ -40,6 +41,7 @@ from streams.kafka.intake import AccountIntake, ObservationIntake, StageIntake, 
 from streams.kafka.lane import Lane
 from streams.kafka.lanes import ACCOUNTS, Lanes
 from streams.kafka.membership import Membership
+from streams.kafka.partitioning import partition_of
 from streams.kafka.relay import Relay, RelayTopics
 from streams.kafka.topics import (
     ALERTS,
@@ -156,11 +158,17 @@ class Worker:
             )
             self._lists.take_over(partition)  # before the first commit, which writes places by this ICP file
             return intake
-        drift = self.settings.drift
-        stage_of_drift = DriftStage.configured(signals(drift), self._icps, drift)
-        partitions = self.settings.kafka.partitions
+        drift, kafka = self.settings.drift, self.settings.kafka
+        catalogue = signals(drift)
+        stage_of_drift = DriftStage.configured(catalogue, self._icps, drift)
         return ObservationIntake(
-            DriftIntake(self._store, stage_of_drift, self._observations, partition, partitions, now=self._now)
+            DriftIntake(
+                self._store, stage_of_drift, self._observations, partition, kafka.partitions, now=self._now
+            ),
+            [each for each in catalogue if partition_of(each.name, kafka.drift_partitions) == partition],
+            self._metrics.verdicts,
+            # It is told of all sources in each partition.
+            speaks_for_health=partition_of(DATA_HEALTH, kafka.drift_partitions) == partition,
         )
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Coroutine[Any, Any, Any]:
@@ -172,6 +180,8 @@ class Worker:
 
     def released(self, lane: Lane) -> None:
         self._relay.disown(lane.stage, lane.partition)
+        if isinstance(lane.intake, ObservationIntake):
+            self._metrics.forget_verdicts(lane.intake.shown)
 
     def committed(self, lane: Lane, results: Sequence[BatchResult]) -> None:
         assert lane.intake is not None  # noqa: S101 - it has just committed

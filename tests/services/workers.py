@@ -107,6 +107,7 @@ class Deployment:
         name: str,
         *,
         partitions: int = PARTITIONS,
+        drift_partitions: int = 1,
         batch_events: int = 500,
         session_timeout: str = "6s",
         bootstrap: str | None = None,
@@ -130,7 +131,7 @@ class Deployment:
             f"icp: [{ICP}]\nclock: events\nbatch_events: {batch_events}\n"
             "dead_letters: {share: 1}\n"
             f"kafka:\n  bootstrap: {bootstrap or kafka.bootstrap}\n  topic_prefix: {self.kafka.prefix}\n"
-            f"  partitions: {partitions}\n  replication: 1\n  session_timeout: {session_timeout}\n"
+            f"  partitions: {partitions}\n  drift_partitions: {drift_partitions}\n  replication: 1\n  session_timeout: {session_timeout}\n"
             f"redis:\n  url: {workers_redis_url or redis_url}\n  key_prefix: {self.key_prefix}\n"
             f"  timeout: {redis_timeout}\n{extra}"
         )
@@ -176,7 +177,7 @@ class Deployment:
         return total
 
     def drift_ledger(self) -> Ledger:
-        """Of the one partition of the drift stage."""
+        """Of the first partition of the drift stage."""
         return self.ledger_of("drift", 0)
 
     def ledger_of(self, stage: str, partition: int) -> Ledger:

@@ -201,6 +201,17 @@ def test_new_verdicts_replace_those_of_their_signal_alone():
     assert segments == {("plg.conversion_gap", "all"): 9, ("slg.cycle_spread", "all"): 3}
 
 
+def test_forgotten_signals_are_not_served_until_they_are_told_again():
+    metrics = Metrics()
+    metrics.verdicts([verdict("all"), verdict("all", signal="slg.cycle_spread")])
+    metrics.forget_verdicts({"plg.conversion_gap", "clg.churn_cohorts"})
+    gone, kept = ({"signal": name, "segment": "all"} for name in ("plg.conversion_gap", "slg.cycle_spread"))
+    assert value(metrics, "plumbline_drift_statistic", **gone) is None
+    assert value(metrics, "plumbline_drift_statistic", **kept) is not None
+    metrics.verdicts([verdict("all", statistic=9.0)])
+    assert value(metrics, "plumbline_drift_statistic", **gone) == 9
+
+
 def test_a_drifting_segment_does_not_hide_among_the_others():
     metrics = Metrics(segments_per_signal=2)
     metrics.verdicts(
