@@ -156,21 +156,27 @@ def known(seed: int, scale: float) -> str:
 
 
 def estimated(seed: int, scale: float) -> str:
-    """Table 1b: a baseline estimated from BASELINE observations, over all that chance can give."""
+    """Table 1b: a baseline estimated from BASELINE observations, over all that chance can give; and what is lost by not
+    knowing the new rate: a Shiryaev-Roberts procedure that is told it, against the same bounds."""
     random = np.random.default_rng(seed + 1)
     rows = []
     for before, after in ((SHARE, HALF), (0.10, 0.05), (SHARE, 0.3)):
         kept, worst = kept_baselines(before, random, scale)
         drawn = random.binomial(BASELINE, before, int(20_000 * scale))
         unique = {ones: _from_baseline(int(ones)) for ones in np.unique(drawn)}
-        columns = numbers_of([unique[ones] for ones in drawn])
-        for name, warm in (("at the first observation", 0), (f"after {WARM:,} quiet ones", WARM)):
-            found = delays(columns, before, after, warm, THRESHOLD, random)
-            rows.append([f"{before:g} -> {after:g}", name, kept, worst, *_delay_cells(found)])
+        detectors = [unique[ones] for ones in drawn]
+        for when, warm in (("at the first observation", 0), (f"after {WARM:,} quiet ones", WARM)):
+            changed = f"{before:g} -> {after:g}"
+            found = delays(numbers_of(detectors), before, after, warm, THRESHOLD, random)
+            rows.append([changed, when, "mixture, both sides", kept, worst, *_delay_cells(found)])
+            if after < before:
+                best = delays(_told(after, detectors), before, after, warm, THRESHOLD, random)
+                rows.append([changed, when, "told the new rate, one side", "", "", *_delay_cells(best)])
     return table(
         [
             "shares",
             "change",
+            "detector",
             f"baselines with a run length of {THRESHOLD:,.0f} or more",
             "run length, worst 5 %",
             "mean delay",
@@ -178,6 +184,12 @@ def estimated(seed: int, scale: float) -> str:
         ],
         rows,
     )
+
+
+def _told(after: float, detectors: Sequence[BernoulliMixture]) -> Columns:
+    """Likelihood ratios of the one alternative ``after``, against each detector's lower bound."""
+    low = np.array([detector.low for detector in detectors])
+    return Columns(((1 - after) / (1 - low))[None], (after / low)[None], np.ones((1, 1)))
 
 
 def kept_baselines(share: float, random: np.random.Generator, scale: float) -> tuple[str, str]:
