@@ -35,6 +35,11 @@ def began(folder: Path) -> date:
     return datetime.fromisoformat(str(verdict(folder)["since"])).date()
 
 
+def of_content(on: date) -> list[str]:
+    """The arguments by which a change on that day is announced to the segment that drifts."""
+    return ["announce", GAP, "--segment", "source:content", "--on", str(on), "--reason", REASON]
+
+
 def test_a_coming_change_is_shown_before_anything_moves(folder: Path) -> None:
     on = TODAY + timedelta(days=20)
     done = run(folder, "announce", GAP, "--on", str(on), "--reason", REASON)
@@ -60,19 +65,7 @@ def test_a_coming_change_is_shown_before_anything_moves(folder: Path) -> None:
 
 def test_a_drift_that_was_told_already_is_acknowledged_by_who_announced_it(folder: Path) -> None:
     on = began(folder)
-    done = run(
-        folder,
-        "announce",
-        GAP,
-        "--segment",
-        "source:content",
-        "--on",
-        str(on),
-        "--reason",
-        REASON,
-        "--by",
-        "Bo",
-    )
+    done = run(folder, *of_content(on), "--by", "Bo")
     assert "fits it and is acknowledged" in done.output
     drain(folder)
     after = verdict(folder)
@@ -95,18 +88,7 @@ def test_a_drift_that_was_told_already_is_acknowledged_by_who_announced_it(folde
 
 def test_the_event_in_the_log_is_what_any_program_may_send(folder: Path) -> None:
     on = TODAY + timedelta(days=20)
-    arguments = (
-        "announce",
-        GAP,
-        "--segment",
-        "source:content",
-        "--on",
-        str(on),
-        "--reason",
-        REASON,
-        "--json",
-    )
-    line = run(folder, *arguments).output.strip()
+    line = run(folder, *of_content(on), "--json").output.strip()
     (logged,) = [one for path in folder.glob("log/*.jsonl") for one in path.read_bytes().splitlines()]
     assert json.loads(line) == json.loads(logged)
     event = decode_event(logged)
