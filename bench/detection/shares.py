@@ -165,12 +165,13 @@ def estimated(seed: int, scale: float) -> str:
         drawn = random.binomial(BASELINE, before, int(20_000 * scale))
         unique = {ones: _from_baseline(int(ones)) for ones in np.unique(drawn)}
         detectors = [unique[ones] for ones in drawn]
+        columns, told = numbers_of(detectors), _told(after, detectors)
         for when, warm in (("at the first observation", 0), (f"after {WARM:,} quiet ones", WARM)):
             changed = f"{before:g} -> {after:g}"
-            found = delays(numbers_of(detectors), before, after, warm, THRESHOLD, random)
+            found = delays(columns, before, after, warm, THRESHOLD, random)
             rows.append([changed, when, "mixture, both sides", kept, worst, *_delay_cells(found)])
             if after < before:
-                best = delays(_told(after, detectors), before, after, warm, THRESHOLD, random)
+                best = delays(told, before, after, warm, THRESHOLD, random)
                 rows.append([changed, when, "told the new rate, one side", "", "", *_delay_cells(best)])
     return table(
         [
