@@ -2,10 +2,9 @@
 
 Every process reads the whole history, steps through the events of its own accounts, and keeps them in a store of its own.
 What one process alone would know of all accounts is exchanged:
-1. Whose an event is. Each process looks at its part of the lines of a batch.
-2. Time. After each chunk the processes tell each other the times of the events that they could read, so that the
+1. Time. After each chunk the processes tell each other the times of the events that they could read, so that the
    watermark moves for all of them at the same record, and timers fire and events are late as in one process.
-3. Observations. Those of a batch are merged by (known, number of the record in the batch): the order in which one process
+2. Observations. Those of a batch are merged by (known, number of the record in the batch): the order in which one process
    would have made them. The drift stage runs once, in the process that asked for the replay.
 
 An event on which a step fails (a bug) makes a batch be taken again, for which the processes would have to agree: NotShared
@@ -48,7 +47,6 @@ from streams.stores.contract import Ledger
 from streams.stores.sqlite import SqliteStore
 
 Observe = Callable[[Sequence[bytes]], object]
-Owners = np.ndarray[Any, np.dtype[np.uint8]]
 Times = np.ndarray[Any, np.dtype[np.float64]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -98,28 +96,6 @@ class Failed(Struct, array_like=True, tag=True):
     remedy: str = ""
 
 
-class _Owners:
-    """Whose each record of a batch is. There is one board: nobody begins the next batch before all have met at the times of
-    this one's last chunk."""
-
-    def __init__(
-        self, shared: Any, barrier: threading.Barrier, number: int, by_bucket: Sequence[int]
-    ) -> None:
-        self._board = np.frombuffer(shared, dtype=np.uint8)
-        self._barrier = barrier
-        self._number, self._processes = number, barrier.parties
-        self._by_bucket = by_bucket
-
-    def of(self, bodies: Sequence[bytes]) -> Owners:
-        """The numbers of the processes, when all have looked at their parts."""
-        begin, end = (len(bodies) * each // self._processes for each in (self._number, self._number + 1))
-        by_bucket = self._by_bucket
-        self._board[begin:end] = [by_bucket[bucket_of(body)] for body in bodies[begin:end]]
-        self._barrier.wait()
-        owners: Owners = self._board[: len(bodies)]
-        return owners
-
-
 class _Times:
     """The exchange: event times of a chunk, -inf where a record can't be read. There are two boards by turns, so that a
     fast process can write the next chunk's while a slow one still reads."""
@@ -147,17 +123,17 @@ class _ShardProcessor(Processor):
 
     chunk = CHUNK
 
-    def share(self, number: int, owners: _Owners, times: _Times) -> None:
+    def share(self, number: int, owners: Sequence[int], times: _Times) -> None:
         """Says which share is its own."""
-        self._number, self._owners, self._times = number, owners, times
+        self._number, self._owners = number, owners
+        self._times = times
 
     def process_own(self, records: Sequence[tuple[int, bytes]]) -> BatchDone:
         """Takes the own records of a batch in. Raises StepFailed or TimerFailed."""
         offsets = [offset for offset, _ in records]
-        bodies = [body for _, body in records]
-        self._own_numbers = np.flatnonzero(self._owners.of(bodies) == self._number)
+        self._own = 0
         result = self._process(
-            bodies,
+            [body for _, body in records],
             lambda index: (EVENTS, offsets[index]),
             {EVENTS: offsets[-1] + 1} if offsets else {},
             set(),
@@ -165,7 +141,7 @@ class _ShardProcessor(Processor):
         effects = result.effects
         return BatchDone(
             read=0,
-            received=len(self._own_numbers),
+            received=self._own,
             reasons=dict(Counter(letter.reason for letter in result.dead_letters)),
             told=[
                 Told(each.known, position, each.account, encode_observation(each))
@@ -174,13 +150,13 @@ class _ShardProcessor(Processor):
         )
 
     def _received(self, bodies: Sequence[bytes]) -> int:
-        return len(self._own_numbers)
+        return self._own
 
     def _decode_all(
         self, run: Any, bodies: Sequence[bytes], place: Any, first: int, failed: set[int]
     ) -> tuple[list[Decoded], float]:
-        begin, end = np.searchsorted(self._own_numbers, (first, first + len(bodies)))
-        own = self._own_numbers[begin:end].tolist()
+        own = self._own_of(bodies, first)
+        self._own += len(own)
         decoded, refused = self.read_all(own, [bodies[index - first] for index in own])
         board = self._times.board()
         for index, error in refused:
@@ -192,6 +168,11 @@ class _ShardProcessor(Processor):
         reached = np.maximum.accumulate(np.append(run.watermark, self._times.exchanged(len(bodies))))
         ticks = _ticks(places, times, reached, first)
         return sorted([*decoded, *ticks], key=_number) if ticks else decoded, float(reached[-1])
+
+    def _own_of(self, bodies: Sequence[bytes], first: int) -> list[int]:
+        """The numbers of the own records, the first of ``bodies`` being number ``first``."""
+        number, owners = self._number, self._owners
+        return [index for index, body in enumerate(bodies, first) if owners[bucket_of(body)] == number]
 
 
 def _ticks(places: Places, times: Times, reached: Times, first: int) -> list[Decoded]:
@@ -213,14 +194,13 @@ def _ticks(places: Places, times: Times, reached: Times, first: int) -> list[Dec
 
 def _run_shard(
     number: int,
-    by_bucket: Sequence[int],
+    owners: Sequence[int],
     paths: Sequence[Path],
     icps: Sequence[ICP],
     settings: Settings,
     now: float,
     folder: Path,
-    shared_owners: Any,
-    shared_times: Any,
+    shared: Any,
     barrier: threading.Barrier,
     answers: Connection,
 ) -> None:
@@ -232,8 +212,7 @@ def _run_shard(
         stage = AccountStage(icps, signals(settings.drift), settings.late_after)
         read_all = EventReader(settings.limits, now).read_all
         processor = _ShardProcessor(store, stage, read_all, late_after_s=settings.late_after)
-        owners = _Owners(shared_owners, barrier, number, by_bucket)
-        processor.share(number, owners, _Times(shared_times, barrier))
+        processor.share(number, owners, _Times(shared, barrier))
         for batch, size in batches(paths, settings.batch_events):
             done = processor.process_own(batch)
             done.read = size
@@ -319,27 +298,14 @@ class _Shards:
         folder: Path,
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        owners = context.RawArray("B", settings.batch_events)
-        times = context.RawArray("d", 2 * CHUNK)
+        shared = context.RawArray("d", 2 * CHUNK)
         self._barrier = context.Barrier(processes)
-        by_bucket = shared_out(sample(paths, SAMPLED_PLACES, SAMPLED_LINES), processes)
+        owners = shared_out(sample(paths, SAMPLED_PLACES, SAMPLED_LINES), processes)
         self._connections: list[Connection] = []
         self._processes: list[SpawnProcess] = []
         for number in range(processes):
             here, there = context.Pipe(duplex=False)
-            given = (
-                number,
-                by_bucket,
-                paths,
-                icps,
-                settings,
-                now,
-                folder,
-                owners,
-                times,
-                self._barrier,
-                there,
-            )
+            given = (number, owners, paths, icps, settings, now, folder, shared, self._barrier, there)
             process = context.Process(target=_run_shard, args=given, daemon=True)
             process.start()
             there.close()  # so that a process which dies is noticed

@@ -111,7 +111,6 @@ def test_a_step_that_fails_is_left_to_one_process(
         CLOCKLESS,
         2e9,
         tmp_path,
-        bytearray(CLOCKLESS.batch_events),
         times,
         barrier,
         there,
