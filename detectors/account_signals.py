@@ -12,7 +12,9 @@ from detectors.compiled_icp import CompiledICP
 from detectors.effects import Effects
 from detectors.health.tally import Tally, must_tell_since
 from detectors.signals.contract import Signal
+from detectors.text import kind_by_category
 from schemas.icp import ICP
+from schemas.icp_checks import TicketKind
 from schemas.observations import Observation
 
 SIGNAL_TIMER = "signal"
@@ -28,7 +30,7 @@ class Turn:
     What costs something is found when it is asked for. ``in_force``: the ICP version at a time.
     """
 
-    __slots__ = ("_in_force", "_kind", "_signal", "account", "effects", "state", "tally")
+    __slots__ = ("_in_force", "_kind", "_signal", "account", "effects", "rests", "state", "tally")
 
     account: str
     tally: Tally
@@ -40,6 +42,7 @@ class Turn:
         self._signal = signal.name
         self._kind = signal.memory
         self._in_force = in_force
+        self.rests = f"{signal.name} rests until"
         self.tally = Tally()
 
     def of(self, account: str, state: AccountState, effects: Effects) -> Turn:
@@ -91,6 +94,9 @@ class Turn:
     def icp(self, at: float) -> ICP:
         return self._in_force(at).written
 
+    def ticket_kind(self, category: str | None, at: float) -> TicketKind | None:
+        return kind_by_category(category, self._in_force(at).ticket_kinds)
+
     def fits(self, at: float) -> Mapping[str, float | None]:
         attributes = present(self.state)
         found: dict[str, float | None] = {}
@@ -99,14 +105,17 @@ class Turn:
             found[variant.name] = fit.score if fit.out is None else None
         return found
 
-    def tenure_s(self, at: float) -> float | None:
+    @property
+    def tenure_began(self) -> float | None:
         state = self.state
         began = state.milestones.get("signed_up")
-        if began is None:
-            since = state.attributes.get("customer_since")
-            if since is None:
-                return None
-            began = _seconds_of(since[0]) if isinstance(since[0], str) else None
+        if began is not None:
+            return began
+        since, _ = state.attributes.get("customer_since", (None, 0.0))
+        return _seconds_of(since) if isinstance(since, str) else None
+
+    def tenure_s(self, at: float) -> float | None:
+        began = self.tenure_began
         return at - began if began is not None and began <= at else None
 
     # Where it puts what it finds.
@@ -152,6 +161,9 @@ class Turn:
 
     def drop_timer(self, name: str) -> None:
         drop_timer(self.state, f"{SIGNAL_TIMER}:{self._signal}:{name}", self.effects)
+
+    def rest(self, until: float) -> None:
+        self.state.__dict__[self.rests] = until
 
 
 @lru_cache(4096)

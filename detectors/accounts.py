@@ -19,6 +19,7 @@ from detectors.account_listings import listings
 from detectors.account_looks import Moved, look, may_matter, plan_look, standing_of
 from detectors.account_signals import Turn
 from detectors.account_state import (
+    NEVER,
     AccountState,
     VariantState,
     decode_state,
@@ -116,7 +117,7 @@ class AccountStage:
             state.now = at
         if ":" in account and account.startswith(NOT_ACCOUNTS):
             if account.startswith(PRODUCT_PREFIX):
-                self._tell_signals(account, state, event, at, effects)
+                self._tell_signals(account, state, event, at, in_order, effects)
             elif isinstance(event, Said):
                 hand_on(event, at, effects)
             return True
@@ -126,6 +127,8 @@ class AccountStage:
             state.used += 1
         elif isinstance(event, AccountProfile):
             changed = merge_attributes(state, event.data.attributes, at)
+            if changed:
+                self._end_rests(state)
             if "acquisition_source" in event.data.attributes:
                 stated = icp.acquisition.of_profile(event.data.attributes["acquisition_source"])
                 remember_statement(state.statements, at, stated)
@@ -135,7 +138,7 @@ class AccountStage:
         rules = icp.matcher.match(event)
         if rules or changed:
             self._react(account, state, icp, event, at, rules, changed, in_order, effects)
-        self._tell_signals(account, state, event, at, effects)
+        self._tell_signals(account, state, event, at, in_order, effects)
         return True
 
     def finish(self, effects: Effects) -> None:
@@ -163,13 +166,19 @@ class AccountStage:
             _TIMERS[kind](self, account, state, rest, due, effects)
 
     def _tell_signals(
-        self, account: str, state: AccountState, event: Envelope, at: float, effects: Effects
+        self, account: str, state: AccountState, event: Envelope, at: float, in_order: bool, effects: Effects
     ) -> None:
         for on_event, turn in self._hearers.get(type(event), ()):
+            if in_order and at < state.__dict__.get(turn.rests, NEVER):
+                continue
             turn.account = account  # as ``of`` does: this is on the path of most events
             turn.state = state
             turn.effects = effects
             on_event(turn, event, at, turn)
+
+    def _end_rests(self, state: AccountState) -> None:
+        for _, turn in self._turns.values():
+            state.__dict__.pop(turn.rests, None)
 
     def _note_visit(self, state: AccountState, icp: CompiledICP, event: WebVisit, at: float) -> None:
         first = state.first_visit
@@ -275,6 +284,7 @@ class AccountStage:
         if before is not None and before <= at:
             return
         state.milestones[milestone] = at
+        self._end_rests(state)
         if milestone == "signed_up":
             _fix_source(state)
             for variant in icp.variants:

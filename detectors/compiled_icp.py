@@ -10,6 +10,7 @@ from detectors.acquisition import Acquisition
 from detectors.matching import Matcher, Predicate, compile_node
 from detectors.scoring import CompiledVariant
 from detectors.signals.contract import Milestone
+from detectors.text import kinds_by_spelling
 from detectors.triggers import CompiledTrigger
 from schemas.conditions import Condition
 from schemas.icp import ICP, Blocker
@@ -49,6 +50,7 @@ class CompiledICP:
         self.variants = [CompiledVariant(variant, late_after_s) for variant in icp.variants]
         self.by_name = {variant.name: variant for variant in self.variants}
         self.acquisition = Acquisition(icp.sources)
+        self.ticket_kinds = kinds_by_spelling(icp.tickets)
         keys = [trigger.key for variant in self.variants for trigger in variant.triggers]
         if len(set(keys)) != len(keys):
             raise ValueError("two triggers have the same stored name; rename one of them")

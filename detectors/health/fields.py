@@ -21,6 +21,7 @@ from schemas.events import EVENT_CLASSES, Envelope
 
 Needs = Mapping[str, frozenset[str]]
 """event type -> fields of its data that a signal feeds on"""
+ValueOf = Callable[[Any], Any]
 BUCKETS = 16
 PREFIX = 24
 SKETCH_BITS = 2048
@@ -39,13 +40,12 @@ _ATTRIBUTES = "attributes."
 
 
 class Looked(Struct, frozen=True):
-    """At one event class: names of fields whose values are counted, of others that may be lacking, and what gives all of
-    these at once (a tuple: optional ones, then valued ones); ``key`` gives what an event tells of, or is None."""
+    """At one event class: fields whose values are counted, and others that may be lacking, each with what gives it of an event;
+    ``key`` gives what an event tells of, or is None."""
 
-    optional: tuple[str, ...]
-    valued: tuple[str, ...]
-    values: Callable[[Any], tuple[Any, ...]] | None
-    key: Callable[[Any], tuple[Any, ...]] | None
+    optional: Mapping[str, ValueOf]
+    valued: Mapping[str, ValueOf]
+    key: ValueOf | None
 
 
 def looked_at(needs: Iterable[Needs]) -> dict[type[Envelope], Looked]:
@@ -61,7 +61,9 @@ def looked_at(needs: Iterable[Needs]) -> dict[type[Envelope], Looked]:
         optional = tuple(sorted(name for name in names - {*valued} if _may_lack(event_class, name)))
         key = _KEYS.get(event_type)
         found[event_class] = Looked(
-            optional, valued, _getter([*optional, *valued]), attrgetter(*key) if key and names else None
+            {name: _getter(name) for name in optional},
+            {name: _getter(name) for name in valued},
+            attrgetter(*key) if key and names else None,
         )
     return found
 
@@ -83,16 +85,8 @@ def _may_lack(event_class: type[Envelope], name: str) -> bool:
     return any(field.name == name and not field.required for field in msgspec.structs.fields(data))
 
 
-def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]] | None:
-    if not names:
-        return None
-    if any(name.startswith(_ATTRIBUTES) for name in names):
-        return lambda event: tuple(_attribute(event, name) for name in names)
-    if len(names) == 1:
-        only = attrgetter(f"data.{names[0]}")
-        return lambda event: (only(event),)
-    return attrgetter(*(f"data.{name}" for name in names))
-
-
-def _attribute(event: Any, name: str) -> object:
-    return event.data.attributes.get(name.removeprefix(_ATTRIBUTES)) is not None or None
+def _getter(name: str) -> ValueOf:
+    if name.startswith(_ATTRIBUTES):
+        attribute = name.removeprefix(_ATTRIBUTES)
+        return lambda event: event.data.attributes.get(attribute)
+    return attrgetter(f"data.{name}")

@@ -181,21 +181,18 @@ def _of(tally: Tally, event_class: type[Envelope], source: str) -> Counted:
 
 
 def _look(counted: Counted, events: Sequence[Any], looked: Looked) -> None:
-    if looked.values is not None:
-        names = (*looked.optional, *looked.valued)
-        first_valued = len(looked.optional)
-        for values, number in Counter(map(looked.values, events)).items():
-            for place, value in enumerate(values):
-                if value is None:
-                    continue
-                name = names[place]
-                if place < first_valued:
-                    counted.filled[name] = counted.filled.get(name, 0) + number
-                else:
-                    buckets = counted.values.get(name)
-                    if buckets is None:
-                        buckets = counted.values[name] = list(repeat(0, BUCKETS))
-                    buckets[bucket(value)] += number
+    for name, value_of in looked.optional.items():
+        values = list(map(value_of, events))
+        filled = len(values) - values.count(None)
+        if filled:
+            counted.filled[name] = counted.filled.get(name, 0) + filled
+    for name, value_of in looked.valued.items():
+        for value, number in Counter(map(value_of, events)).items():
+            if value is not None:
+                buckets = counted.values.get(name)
+                if buckets is None:
+                    buckets = counted.values[name] = list(repeat(0, BUCKETS))
+                buckets[bucket(value)] += number
     if looked.key is not None:
         counted.bits.update(map(sketch_bit, map(looked.key, events)))
         counted.named += len(events)

@@ -20,6 +20,7 @@ from msgspec import Struct
 from schemas.alerts import DriftAlert, Interval, Notice
 from schemas.events import Envelope
 from schemas.icp import ICP
+from schemas.icp_checks import TicketKind
 from schemas.observations import Observation
 from schemas.settings import DriftSettings
 
@@ -94,14 +95,23 @@ class AccountFacts(Protocol):
         """The version of the ICP file in force at ``at`` (Unix seconds)."""
         ...
 
+    def ticket_kind(self, category: str | None, at: float) -> TicketKind | None:
+        """The kind that the version in force at ``at`` lists for a help desk's ``category``; None where it lists none."""
+        ...
+
     def fits(self, at: float) -> Mapping[str, float | None]:
         """variant -> fit (0 to 100) of the profile as it is now, under the version in force at ``at``; None where the
         screen puts the account out."""
         ...
 
+    @property
+    def tenure_began(self) -> float | None:
+        """Signing up, else the profile's ``customer_since``, Unix seconds, be it ahead; None where neither is known
+        (left-truncated)."""
+        ...
+
     def tenure_s(self, at: float) -> float | None:
-        """Seconds from signing up, else from the profile's ``customer_since``, to ``at``; None where neither is known
-        (left-truncated), and before."""
+        """Seconds from ``tenure_began`` to ``at``; None where that is not known, and before."""
         ...
 
 
@@ -133,6 +143,12 @@ class AccountOutput(Protocol):
 
     def drop_timer(self, name: str) -> None:
         """Does nothing where there is no such timer."""
+        ...
+
+    def rest(self, until: float) -> None:
+        """Until then (Unix seconds) the account's events are none of this signal's business. It need not be told of those
+        that come in order and are older, until a milestone is reached or the profile changes; it may be, and must do
+        nothing then: rests are not kept with the account's state."""
         ...
 
 

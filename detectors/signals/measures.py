@@ -35,6 +35,15 @@ def refuse_what_cannot_be(
     signal: str, measures: Mapping[str, Values], segments: Container[str], observation: Observation
 ) -> None:
     """Raises EventRefused where ``observation`` can't be one of ``signal``, which has these measures and segments."""
+    values = measures.get(observation.measure)
+    if (
+        values is not None
+        and observation.signal == signal
+        and _EARLIEST <= observation.began <= observation.at <= _LATEST
+        and values.hold(observation.value)
+        and 0 <= observation.exposure <= LARGEST_VALUE
+    ):
+        return  # nearly all: what is wrong with another is looked for one by one
     problem = _problem(signal, measures, segments, observation)
     if problem is not None:
         raise EventRefused(problem)
@@ -64,7 +73,7 @@ def _problem(
     values = measures.get(measure)
     if values is None:
         return Problem(code="bad_value", what="not a measure of this signal", where="$.measure")
-    if not (math.isfinite(observation.value) and values.hold(observation.value)):
+    if not values.hold(observation.value):
         kind = "a whole number " if values.whole else ""
         return Problem(
             code="bad_value",

@@ -71,14 +71,15 @@ def take_in(
     account's own (Unix seconds). ``known`` and ``waiting`` are changed."""
     mark = mark_of(change.opportunity_id)
     closed = change.outcome is not None
-    here = next((each for each in known if each.mark == mark), None)
-    if here is not None:
-        here.closed = here.closed or closed
-        here.heard = max(here.heard, at)
-        opening = next((each for each in waiting if mark in each.all), None)
-        if opening is None:
-            return "told"
-        opening.began = min(opening.began, at)
+    for here in known:
+        if here.mark == mark:
+            here.closed = here.closed or closed
+            here.heard = max(here.heard, at)
+            opening = next((each for each in waiting if mark in each.all), None)
+            if opening is None:
+                return "told"
+            opening.began = min(opening.began, at)
+            break
     else:
         _forget(known, waiting, now)
         if len(known) >= MAX_KNOWN:
@@ -126,7 +127,7 @@ def _forget(known: list[Known], waiting: list[AnyOpening], now: float) -> None:
     """What makes no difference any more; where that is not enough, the one that was not touched for longest."""
     kept = {mark for each in waiting for mark in each.all}
     known[:] = [
-        each for each in known if each.mark in kept or not each.closed or now - each.heard < CLOSED_FOR
+        each for each in known if not each.closed or now - each.heard < CLOSED_FOR or each.mark in kept
     ]
     if len(known) >= MAX_KNOWN:
         oldest = min(known, key=lambda each: each.heard)

@@ -125,8 +125,10 @@ class OpportunitySignal(SegmentedSignal):
         change, memory = event.data, facts.memory
         output.recorded(SEEN, at)
         mark = mark_of(change.opportunity_id)
-        deal = next((each for each in memory.known if each.mark == mark), None)
-        if deal is None:
+        for deal in memory.known:
+            if deal.mark == mark:
+                break
+        else:
             self._open(facts, memory.known, mark, change, at, output)
             return
         deal.heard = max(deal.heard, at)

@@ -42,7 +42,9 @@ SETTLING = 2 * DAY
 FEWEST_USES = rarefaction.DRAWS
 MOST_FEATURES = 64
 """Features counted apart in one account's four weeks; further ones count as one."""
-_REST = ""
+_FURTHER = ""
+_ROUNDING_S = 1.0
+"""A rest is so much shorter: whether an event counts must not depend on how its window's beginning is rounded."""
 _TELL = "tell"
 
 
@@ -108,9 +110,11 @@ class AdoptionBreadth(SegmentedSignal):
         feature = event.data.feature
         if feature is None:
             return
-        tenure = facts.tenure_s(at)
-        into = (at + _phase(facts.account) if tenure is None else tenure) % CYCLE
+        began = facts.tenure_began
+        into = (at - began if began is not None and began <= at else at + _phase(facts.account)) % CYCLE
         if into >= WINDOW:
+            again = at - into + CYCLE - _ROUNDING_S
+            output.rest(min(again, began) if began is not None and began > at else again)
             return
         memory: Memory = facts.memory
         began = at - into
@@ -122,7 +126,7 @@ class AdoptionBreadth(SegmentedSignal):
         uses = memory.uses
         before = uses.get(feature)
         if before is None:
-            feature = feature if len(uses) < MOST_FEATURES else _REST
+            feature = feature if len(uses) < MOST_FEATURES else _FURTHER
             before = uses.get(feature, 0)
         uses[feature] = before + 1
         memory.counted += 1

@@ -173,7 +173,7 @@ class TicketComprehension(SegmentedSignal):
         if place == "told":
             return
         if place == "opened" or at < memory.first.at:
-            memory.first = read(ticket, at, facts.icp(at))
+            memory.first = read(ticket, at, facts.ticket_kind(ticket.category, at))
         output.set_timer(_TELL, due(memory.burst, self._bursts))
 
     def on_timer(self, facts: AccountFacts, name: str, due: float, output: AccountOutput) -> None:

@@ -10,10 +10,10 @@ from msgspec import Struct, field
 
 from detectors.signals.bursts import Burst
 from detectors.signals.known_tickets import KnownTickets
-from detectors.text import kind_by_category, ticket_phrases, ticket_tokens
+from detectors.text import ticket_phrases, ticket_tokens
 from detectors.text.ticket_kinds import KINDS
 from schemas.events import SupportTicketData
-from schemas.icp import ICP
+from schemas.icp_checks import TicketKind
 
 UNLISTED = -1
 """The kind of a ticket whose category says nothing: its text decides."""
@@ -36,9 +36,9 @@ class Memory(KnownTickets, array_like=True):
     first: First = field(default_factory=First)
 
 
-def read(ticket: SupportTicketData, at: float, file: ICP) -> First:
-    """Phrases only of what may ask for the basics: they are evidence for that, and cost as much as the rest together."""
-    kind = kind_by_category(ticket.category, file.tickets)
+def read(ticket: SupportTicketData, at: float, kind: TicketKind | None) -> First:
+    """``kind``: that of its category. Phrases only of what may ask for the basics: they are evidence for that, and cost as much as
+    the rest together."""
     asks = kind in (None, "basic_comprehension")
     return First(
         at,

@@ -85,6 +85,7 @@ class SegmentedSignal(ABC):
             raise ValueError("monitors, min_baseline and max_segments are 1 or more")
         self.promise = promise
         self.max_segments = max_segments
+        self._recorders = frozenset(self.recorded_by.values())
 
     @classmethod
     def configured(cls, settings: DriftSettings, monitors: int) -> Self:
@@ -163,7 +164,7 @@ class SegmentedSignal(ABC):
         measure, at = observation.measure, observation.at
         if measure == BASELINE_RETAKEN:
             return retake(self, state, observation.segments["segment"], at)
-        if measure in self.recorded_by.values():
+        if measure in self._recorders:
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
             return []
         early = state.leaves_out(self._begins(observation))
@@ -245,7 +246,7 @@ class SegmentedSignal(ABC):
     def _missing(self, state: SegmentedState, monitor: Monitor) -> str:
         if monitor.phase != "learning":
             return ""
-        unseen = sorted({*self.recorded_by.values()} - state.recorded_from.keys())
+        unseen = sorted(self._recorders - state.recorded_from.keys())
         first = [f"a first {measure.removesuffix('_seen').replace('_', ' ')}" for measure in unseen]
         return ", ".join([*first, monitor.missing])
 

@@ -15,9 +15,10 @@ any other), ``start`` and ``end`` (characters of the note). What is negated, or 
 
 Tickets, account half::
 
-    from detectors.text import kind_by_category, ticket_phrases, ticket_tokens
+    from detectors.text import kind_by_category, kinds_by_spelling, ticket_phrases, ticket_tokens
 
-    kind = kind_by_category(ticket.category, icp.tickets)            # TicketKind, or None: the text decides
+    kinds = kinds_by_spelling(icp.tickets)                           # once for each version of the file
+    kind = kind_by_category(ticket.category, kinds)                  # TicketKind, or None: the text decides
     tokens = ticket_tokens(ticket.subject, ticket.body)              # tuple[int, ...], at most MAX_TOKENS
     phrases = ticket_phrases(ticket.subject, ticket.body)            # at most 3, of known words: evidence for basics
     output.observe(..., phrases=phrases, tokens=tokens)              # the kind travels too, where there is one
@@ -40,7 +41,14 @@ observation comes, and keep the answer: what is learned later changes no earlier
 from detectors.text.hedge_lexicon import About
 from detectors.text.hedging import Hedge, hedges_in, phrases_of
 from detectors.text.ticket_kinds import Guess, TicketClassifier, TicketTexts
-from detectors.text.ticket_words import BUCKETS, MAX_TOKENS, kind_by_category, ticket_phrases, ticket_tokens
+from detectors.text.ticket_words import (
+    BUCKETS,
+    MAX_TOKENS,
+    kind_by_category,
+    kinds_by_spelling,
+    ticket_phrases,
+    ticket_tokens,
+)
 
 __all__ = [
     "BUCKETS",
@@ -52,6 +60,7 @@ __all__ = [
     "TicketTexts",
     "hedges_in",
     "kind_by_category",
+    "kinds_by_spelling",
     "phrases_of",
     "ticket_phrases",
     "ticket_tokens",

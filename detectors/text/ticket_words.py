@@ -30,8 +30,9 @@ MAX_EVIDENCE = 3
 _READ_CHARS = 4000
 _MAX_WORD = 30
 _WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_LEFT_OUT = re.compile(r"[@\d]|://|www\.")
-"""A chunk between spaces that holds one of these is left out."""
+_ASCII_WORDS = re.compile(r"[a-z]+(?:'[a-z]+)?")
+"""The same of small ASCII letters, in half the time."""
+_DIGIT = re.compile(r"\d")
 
 _ASKING = (
     "what is, what's, what are, what does, what do, what am i, what can, what happens, mean, means, meaning, stand for,"
@@ -57,15 +58,22 @@ def ticket_phrases(subject: str, body: str | None = None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known))[:MAX_EVIDENCE]
 
 
-def kind_by_category(category: str | None, tickets: Mapping[TicketKind, Iterable[str]]) -> TicketKind | None:
-    """The kind that the ICP file gives to the help desk's ``category``, without regard to case and spaces around it."""
-    if category is None:
-        return None
-    normal = category.strip().casefold()
+def kinds_by_spelling(tickets: Mapping[TicketKind, Iterable[str]]) -> dict[str, TicketKind]:
+    """The ICP file's ``tickets`` table as ``kind_by_category`` looks it up. Of two kinds with the same spelling the first counts."""
+    found: dict[str, TicketKind] = {}
     for kind, spellings in tickets.items():
-        if any(spelling.strip().casefold() == normal for spelling in spellings):
-            return kind
-    return None
+        for spelling in spellings:
+            found.setdefault(_plain(spelling), kind)
+    return found
+
+
+def kind_by_category(category: str | None, kinds: Mapping[str, TicketKind]) -> TicketKind | None:
+    """The kind that the ICP file gives to the help desk's ``category``, without regard to case and spaces around it."""
+    return None if category is None else kinds.get(_plain(category))
+
+
+def _plain(spelling: str) -> str:
+    return spelling.strip().casefold()
 
 
 @lru_cache(4096)
@@ -76,10 +84,17 @@ def _number(word: str) -> int:
 
 def _words(subject: str, body: str | None) -> Iterable[str]:
     text = f"{subject}\n{body or ''}"[:_READ_CHARS]
-    text = text.lower() if text.isascii() else normalize("NFC", text).casefold().replace("’", "'")
-    if _LEFT_OUT.search(text):
-        text = " ".join(chunk for chunk in text.split() if not _LEFT_OUT.search(chunk))
-    return [word for word in cast(list[str], _WORDS.findall(text)) if len(word) <= _MAX_WORD]
+    if text.isascii():
+        text, words = text.lower(), _ASCII_WORDS
+    else:
+        text, words = normalize("NFC", text).casefold().replace("’", "'"), _WORDS
+    if _left_out(text):
+        text = " ".join(chunk for chunk in text.split() if not _left_out(chunk))
+    return [word for word in cast(list[str], words.findall(text)) if len(word) <= _MAX_WORD]
+
+
+def _left_out(chunk: str) -> bool:
+    return "@" in chunk or "://" in chunk or "www." in chunk or _DIGIT.search(chunk) is not None
 
 
 @lru_cache(maxsize=1)
