@@ -156,9 +156,10 @@ class AccountStage:
             effects.timers_changed = True
             return
         while state.timers:
-            due, name = min((due, name) for name, due in state.timers.items())
+            due = min(state.timers.values())
             if due > until:
                 return
+            name = min(name for name, its_due in state.timers.items() if its_due == due)
             del state.timers[name]
             effects.timers_changed = True
             state.now = max(state.now, due)

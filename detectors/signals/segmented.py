@@ -119,7 +119,8 @@ class SegmentedSignal(ABC):
         return (observation,)
 
     def remarks(self, state: SegmentedState, observation: Observation) -> Sequence[Notice]:
-        """Notices that no one segment's monitor can give, after an observation was taken in."""
+        """Notices that no one segment's monitor can give, after an observation was taken in: one that its measure counts out
+        was not."""
         return ()
 
     # The account half: what a signal does not listen to needs no word.
@@ -168,7 +169,10 @@ class SegmentedSignal(ABC):
             state.recorded_from[measure] = min(state.recorded_from.get(measure, at), at)
             return []
         early = state.leaves_out(self._begins(observation))
-        reason = measure if measure in self.left_out else self._left_edge(state, observation)
+        if measure in self.left_out:
+            self._count_out(state, observation, measure, early=early)
+            return []
+        reason = self._left_edge(state, observation)
         readings: Sequence[Observation] = ()
         if not reason:
             found = self.read(state, observation)
@@ -180,10 +184,7 @@ class SegmentedSignal(ABC):
                 state.told = readings = found
         out: Alerts = []
         if reason:
-            # Who was there only before the operator's choice takes no place from those who came since.
-            touched = [ALL] if early else state.touched_by(observation.segments, self.max_segments)
-            for name in touched:
-                state.segment(name).count_out(reason)
+            self._count_out(state, observation, reason, early=early)
         for reading in readings:
             out += self._take(state, reading)
         out += self.remarks(state, observation)
@@ -194,6 +195,13 @@ class SegmentedSignal(ABC):
 
     def verdicts(self, state: SegmentedState) -> Sequence[Verdict]:
         return [self._verdict(state, name) for name in state.names]
+
+    def _count_out(
+        self, state: SegmentedState, observation: Observation, reason: str, *, early: bool
+    ) -> None:
+        """``early``: who was there only before the operator's choice takes no place from those who came since."""
+        for name in [ALL] if early else state.touched_by(observation.segments, self.max_segments):
+            state.segment(name).count_out(reason)
 
     def _take(self, state: SegmentedState, observation: Observation) -> Alerts:
         out: Alerts = []

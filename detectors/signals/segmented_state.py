@@ -123,7 +123,8 @@ class SegmentedState:
             own = segment_of(roster, values.get(dimension) or UNKNOWN, places)
             if own is not None:
                 touched.append(f"{dimension}:{own}")
-        return [*touched, ALL]
+        touched.append(ALL)
+        return touched
 
     def draw_rosters(self, max_segments: int) -> None:
         """Segments get their final meaning: those that find no place become their dimension's ``other``."""

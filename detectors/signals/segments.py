@@ -37,12 +37,12 @@ def places(max_segments: int) -> int:
 
 def segment_of(roster: Roster, source: str, max_segments: int) -> str | None:
     """The segment of ``source`` (and its place in the roster, taken now if need be); None where only ``all`` is kept."""
-    room = places(max_segments)
-    if room == 0:
-        return None
     source = source or UNKNOWN
     if source in roster.sources:
         return source
+    room = places(max_segments)
+    if room == 0:
+        return None
     if source in (ALL, OTHER) or len(source) > LONGEST_NAME:
         return OTHER
     if len(roster.sources) >= (room if roster.drawn else MAX_CANDIDATES):
