@@ -118,7 +118,8 @@ class Turn:
         began = self.tenure_began
         return at - began if began is not None and began <= at else None
 
-    # Where it puts what it finds.
+    # Where it puts what it finds. Whole numbers become floats: one that goes on as it is must be what another is that was written
+    # down and read again.
 
     def observe(
         self,
@@ -139,14 +140,14 @@ class Turn:
             Observation(
                 signal=self._signal,
                 measure=measure,
-                at=at,
-                began=began,
-                value=value,
+                at=float(at),
+                began=float(began),
+                value=float(value),
                 account=self.account,
                 known=effects.time,
                 segments=dict(segments),
                 stratum=stratum,
-                exposure=exposure,
+                exposure=float(exposure),
                 phrases=list(phrases),
                 tokens=list(tokens),
             )

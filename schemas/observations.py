@@ -9,7 +9,7 @@ OBSERVATIONS = "observations"
 """The topic that they travel in."""
 
 
-class Observation(Struct, kw_only=True, omit_defaults=True):
+class Observation(Struct, kw_only=True, omit_defaults=True, gc=False):
     """One fact.
 
     ``signal`` is the drift signal that it is for, ``measure`` which of the signal's quantities; ``at`` (Unix seconds,

@@ -15,7 +15,7 @@ import structlog
 from detectors.effects import Effects
 from detectors.health.tally import Heard
 from schemas.alerts import encode_alert
-from schemas.observations import encode_observation
+from schemas.observations import Observation, encode_observation
 from streams.batch_result import BatchResult
 from streams.stage import Stage
 from streams.stores.contract import Claim, Commit, DeadLetter, Ledger, OutboxRow, StateWrite, Store
@@ -40,12 +40,15 @@ class Slot:
 
 class OwnedPartition:
     """One state partition of one stage, as its only writer has it in memory. ``cached_states`` bounds the states held
-    between batches."""
+    between batches; ``keep_observations``: whether they are committed."""
 
-    def __init__(self, store: Store, stage: Stage, partition: int, cached_states: int) -> None:
+    def __init__(
+        self, store: Store, stage: Stage, partition: int, cached_states: int, keep_observations: bool
+    ) -> None:
         self.store = store
         self.stage = stage
         self.cached_states = cached_states
+        self.keep_observations = keep_observations
         self.slots: dict[str, Slot] = {}
         """the longest untouched first"""
         self.stuck: set[str] = set()
@@ -76,6 +79,9 @@ class BatchRun:
         self.heap: list[tuple[float, str]] = []
         self.watermark = owned.claim.watermark
         self._loaded_until = -inf
+        self.offsets: dict[str, int] = {}
+        """topic -> offset of the next record to read, after this batch"""
+        self.received = 0
         self.heard = Heard()
         """since ``count`` was last called"""
         self._applied: Counter[type] = Counter()
@@ -84,8 +90,12 @@ class BatchRun:
         self._dead: list[DeadLetter] = []
         self.dead_at: list[int] = []
 
-    def reject(self, index: int, topic: str, offset: int, reason: str, detail: str, body: bytes) -> None:
+    def reject(
+        self, index: int, topic: str, offset: int, reason: str, detail: str, body: bytes | Observation
+    ) -> None:
         """Makes a dead letter of the ``index``-th record of the batch."""
+        if isinstance(body, Observation):
+            body = encode_observation(body)
         # What a step refuses comes after what does not decode of its chunk.
         place = bisect_right(self.dead_at, index)
         self.dead_at.insert(place, index)
@@ -188,7 +198,8 @@ class BatchRun:
             slot.due = None
             self.note_due(key, slot)
 
-    def commit(self, offsets: dict[str, int], received: int) -> BatchResult:
+    def commit(self) -> BatchResult:
+        """Raises Fenced when another owner has taken over; then nothing of the batch is in."""
         owned = self._owned
         before = owned.claim.ledger
         owned.stage.finish(self.effects)
@@ -197,6 +208,7 @@ class BatchRun:
             OutboxRow(id=alert.id, kind=_kind(alert), at=alert.at.timestamp(), body=encode_alert(alert))
             for alert in self.effects.alerts
         ]
+        kept = self.effects.observations if owned.keep_observations else ()
         commit = Commit(
             states=[
                 StateWrite(
@@ -206,12 +218,12 @@ class BatchRun:
             ],
             listings=self.effects.listings,
             outbox=alerts,
-            observations=[encode_observation(observation) for observation in self.effects.observations],
+            observations=[encode_observation(observation) for observation in kept],
             dead_letters=self._dead,
-            offsets=offsets,
+            offsets=self.offsets,
             watermark=self.watermark,
             ledger=Ledger(
-                received=before.received + received,
+                received=before.received + self.received,
                 applied=before.applied + self._applied.total(),
                 duplicate=before.duplicate + self._duplicate.total(),
                 late=before.late + self._late.total(),
@@ -232,7 +244,7 @@ class BatchRun:
         return BatchResult(
             stage=owned.stage.name,
             touched=len(self._touched),
-            received=received,
+            received=self.received,
             applied=_by_class(self._applied),
             duplicate=_by_class(self._duplicate),
             late=_by_class(self._late),

@@ -1,7 +1,7 @@
 """Both stages over one store: what the embedded service and replay run, batch by batch.
 
-The account stage commits its observations to the store; the drift stage reads them from there, with offsets of its
-own, and they are dropped once it has committed. After a crash between the two, the drift stage goes on where it was.
+What the account stage observes in a batch the drift stage takes in at once, numbered on by offsets of its own, and both commit
+together: a batch and all that follows from it is in, or nothing of it is.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from schemas.icp import ICP
 from schemas.observations import OBSERVATIONS, Observation, decode_observation
 from schemas.settings import Settings
 from streams.batch_result import BatchResult
+from streams.batch_run import BatchRun
 from streams.chosen_baselines import say_what_is_not_in_force
 from streams.flood_limit import FloodLimit
-from streams.processor import Processor
+from streams.processor import Body, Processor
 from streams.stage import one_by_one
 from streams.stores.contract import EmbeddedStore, Ledger
 
 EVENTS = "events"
 DRIFT_BATCH = 10_000
+FIRST_OBSERVATION = 1
 
 
 A_BATCH_OR_TWO = 100_000
@@ -69,6 +71,7 @@ class Pipeline:
             late_after_s=settings.late_after,
             cached_states=cached_states,
             flood_limit=flood_limit,
+            keep_observations=False,
         )
         self._drift = Processor(store, self.drift_stage, one_by_one(_read_observation))
 
@@ -94,23 +97,31 @@ class Pipeline:
         # The present is taken once a batch, for no batch takes long.
         if self._now is not None:
             self._accounts.read_all = EventReader(self._limits, self._now()).read_all
-        result = self._accounts.process(EVENTS, records)
-        return [result, *self.catch_up()] if result.effects.observations else [result]
+        return self._with_drift(self._accounts.prepare(EVENTS, records))
 
     def fire_timers(self, until: float) -> list[BatchResult]:
         """Fires what is due by ``until`` (Unix seconds) without an event."""
-        result = self._accounts.fire_timers(until)
-        return [result, *self.catch_up()] if result.effects.observations else [result]
+        return self._with_drift(self._accounts.prepare_timers(until))
 
     def observe(self, observations: Sequence[bytes]) -> list[BatchResult]:
         """Takes encoded observations in that another account stage made, in their order."""
-        begin = self._drift.next_offset(OBSERVATIONS)
-        return (
-            [self._drift.process(OBSERVATIONS, list(enumerate(observations, begin)))] if observations else []
-        )
+        return [self._prepare_drift(observations).commit()] if observations else []
+
+    def _with_drift(self, run: BatchRun) -> list[BatchResult]:
+        """Commits ``run`` of the account stage together with what the drift stage makes of its observations. The file is locked
+        for the commits alone: others write to it, too."""
+        if not run.effects.observations:
+            return [run.commit()]
+        drift = self._prepare_drift(run.effects.observations)
+        with self._store.together():
+            return [run.commit(), drift.commit()]
+
+    def _prepare_drift(self, observations: Sequence[bytes] | Sequence[Observation]) -> BatchRun:
+        begin = max(self._drift.next_offset(OBSERVATIONS), FIRST_OBSERVATION)
+        return self._drift.prepare(OBSERVATIONS, list(enumerate(observations, begin)))
 
     def catch_up(self) -> list[BatchResult]:
-        """Takes the observations in that are committed and not yet taken in; also after a restart."""
+        """Takes the observations in that an earlier version committed and did not come to take in."""
         results: list[BatchResult] = []
         while True:
             after = self._drift.next_offset(OBSERVATIONS) - 1
@@ -139,9 +150,9 @@ class Pipeline:
         return None if stored is None else self.account_stage.decode_state(account, stored.state)
 
 
-def _read_observation(raw: bytes) -> tuple[str, float, Observation]:
+def _read_observation(raw: Body) -> tuple[str, float, Observation]:
     try:
-        observation = decode_observation(raw)
+        observation = raw if isinstance(raw, Observation) else decode_observation(raw)
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise EventRefused(
             Problem(

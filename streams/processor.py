@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from operator import itemgetter
+from typing import Any
 
 import structlog
 
@@ -31,6 +32,8 @@ from streams.stores.contract import Claim, Ledger, Store
 
 _log = structlog.get_logger()
 
+Body = Any
+"""a record as it is given: encoded, or an observation as the account stage made it"""
 _time = itemgetter(2)
 _Place = Callable[[int], tuple[str, int]]
 """index of a record in its batch -> (topic, offset), for a dead letter"""
@@ -48,6 +51,7 @@ class Processor:
 
     ``late_after_s``: records older than this at the watermark are late; None takes all. ``cached_states`` bounds the
     states held in memory between batches. ``flood_limit``: how many dead letters are too many; None takes all.
+    ``keep_observations``: whether they are committed; else whoever runs it takes them from the result.
     """
 
     chunk = 1000
@@ -63,8 +67,9 @@ class Processor:
         late_after_s: float | None = None,
         cached_states: int = 50_000,
         flood_limit: FloodLimit | None = None,
+        keep_observations: bool = True,
     ) -> None:
-        self._owned = OwnedPartition(store, stage, partition, cached_states)
+        self._owned = OwnedPartition(store, stage, partition, cached_states, keep_observations)
         self._flood_limit = flood_limit
         self.read_all = read_all
         """may be replaced between batches"""
@@ -89,6 +94,11 @@ class Processor:
         """Takes ``records`` (offset, body) of one topic in, in order. Those that were committed before are passed
         over. Raises Fenced when another owner has taken over, DeadLetterFlood when the batch would pass the limit of dead
         letters; then nothing of the batch is in."""
+        return self.prepare(topic, records).commit()
+
+    def prepare(self, topic: str, records: Sequence[tuple[int, Body]]) -> BatchRun:
+        """``process`` up to the commit, which has to follow before anything else is asked of this processor. Raises
+        DeadLetterFlood."""
         begin = self.next_offset(topic)
         offsets = [offset for offset, _ in records if offset >= begin]
         bodies = [body for offset, body in records if offset >= begin]
@@ -102,9 +112,9 @@ class Processor:
         offset of the next record to read. What was committed before has to be left out by the caller. Raises Fenced as
         ``process`` does."""
         bodies = [record[2] for record in records]
-        return self._until_done(bodies, lambda index: records[index][:2], dict(offsets))
+        return self._until_done(bodies, lambda index: records[index][:2], dict(offsets)).commit()
 
-    def _until_done(self, bodies: Sequence[bytes], place: _Place, offsets: dict[str, int]) -> BatchResult:
+    def _until_done(self, bodies: Sequence[Body], place: _Place, offsets: dict[str, int]) -> BatchRun:
         failed: set[int] = set()
         while True:
             try:
@@ -121,6 +131,10 @@ class Processor:
 
     def fire_timers(self, until: float) -> BatchResult:
         """Fires the timers due by ``until`` (Unix seconds), as the clock does when no event comes."""
+        return self.prepare_timers(until).commit()
+
+    def prepare_timers(self, until: float) -> BatchRun:
+        """``fire_timers`` up to the commit, as ``prepare`` is ``process``."""
         while True:
             run = BatchRun(self._owned)
             self._load(run, (), until)
@@ -130,11 +144,11 @@ class Processor:
                 self._owned.stuck.add(failure.key)
                 self._owned.slots.clear()
                 continue
-            return run.commit({}, 0)
+            return run
 
     def _process(
-        self, bodies: Sequence[bytes], place: _Place, offsets: dict[str, int], failed: set[int]
-    ) -> BatchResult:
+        self, bodies: Sequence[Body], place: _Place, offsets: dict[str, int], failed: set[int]
+    ) -> BatchRun:
         run = BatchRun(self._owned)
         if failed and self._flood_limit is not None:
             # When all steps fail, a batch must not be taken again for each of them.
@@ -148,13 +162,14 @@ class Processor:
             flood = self._flood_limit.take(len(bodies), run.dead_at)
             if flood is not None:
                 raise DeadLetterFlood(flood, run.reasons())
-        return run.commit(offsets, self._received(bodies))
+        run.offsets, run.received = offsets, self._received(bodies)
+        return run
 
-    def _received(self, bodies: Sequence[bytes]) -> int:
+    def _received(self, bodies: Sequence[Body]) -> int:
         return len(bodies)
 
     def _step_through(
-        self, run: BatchRun, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
+        self, run: BatchRun, bodies: Sequence[Body], place: _Place, first: int, failed: set[int]
     ) -> None:
         """Takes a chunk of a batch in: decoded records are let go of while they are still in the processor's cache."""
         watermark = run.watermark
@@ -222,7 +237,7 @@ class Processor:
             run.hold_beside()
 
     def _decode_all(
-        self, run: BatchRun, bodies: Sequence[bytes], place: _Place, first: int, failed: set[int]
+        self, run: BatchRun, bodies: Sequence[Body], place: _Place, first: int, failed: set[int]
     ) -> tuple[list[Decoded], float]:
         """The records that can be read, by their number in the batch, and how far the watermark will have come after them (Unix
         seconds). One without key and record only moves the watermark on."""

@@ -137,7 +137,7 @@ class _ShardProcessor(Processor):
             lambda index: (EVENTS, offsets[index]),
             {EVENTS: offsets[-1] + 1} if offsets else {},
             set(),
-        )
+        ).commit()
         effects = result.effects
         return BatchDone(
             read=0,
@@ -211,7 +211,9 @@ def _run_shard(
     try:
         stage = AccountStage(icps, signals(settings.drift), settings.late_after)
         read_all = EventReader(settings.limits, now).read_all
-        processor = _ShardProcessor(store, stage, read_all, late_after_s=settings.late_after)
+        processor = _ShardProcessor(
+            store, stage, read_all, late_after_s=settings.late_after, keep_observations=False
+        )
         processor.share(number, owners, _Times(shared, barrier))
         for batch, size in batches(paths, settings.batch_events):
             done = processor.process_own(batch)

@@ -11,15 +11,15 @@ from schemas.errors import EventRefused
 
 Decoded = tuple[int, str, float, Any]
 """(number, key, event time in Unix seconds, record)"""
-ReadAll = Callable[[Sequence[int], Sequence[bytes]], tuple[list[Decoded], list[tuple[int, EventRefused]]]]
+ReadAll = Callable[[Sequence[int], Sequence[Any]], tuple[list[Decoded], list[tuple[int, EventRefused]]]]
 """numbers and raw records, as many -> what can be read, in order, each with its number; and the numbers of what is refused"""
 
 
-def one_by_one(read: Callable[[bytes], tuple[str, float, Any]]) -> ReadAll:
+def one_by_one(read: Callable[[Any], tuple[str, float, Any]]) -> ReadAll:
     """What reads many with ``read``: raw record -> (key, event time in Unix seconds, record); raises EventRefused."""
 
     def read_all(
-        numbers: Sequence[int], raws: Sequence[bytes]
+        numbers: Sequence[int], raws: Sequence[Any]
     ) -> tuple[list[Decoded], list[tuple[int, EventRefused]]]:
         found: list[Decoded] = []
         refused: list[tuple[int, EventRefused]] = []

@@ -1,6 +1,6 @@
 """The store contract: states, timers, outbox and offsets that go together or not at all.
 
-``Store`` is what the processor needs; ``EmbeddedStore`` adds the observations between two stages of one process,
+``Store`` is what the processor needs; ``EmbeddedStore`` lets the two stages of one process commit together,
 ``RelayStore`` what leaves a state partition for a topic, ``DriftStore`` what the drift stage holds back.
 
 Rules that every store keeps (tests/contract/test_stores.py):
@@ -18,6 +18,7 @@ Rules that every store keeps (tests/contract/test_stores.py):
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from math import inf
 from typing import Literal, Protocol
 
@@ -185,8 +186,13 @@ class Store(Protocol):
 class EmbeddedStore(Store, Protocol):
     """What both stages in one process need (streams/pipeline.py)."""
 
+    def together(self) -> AbstractContextManager[None]:
+        """The commits inside are atomic together: after a crash at any point all of them are in, or none. Where an exception
+        passes through, the claims are of no more use, and nothing outlives the process that the commits brought."""
+        ...
+
     def read_observations(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Committed observations with a sequence number above ``after``, in order."""
+        """Committed observations with a sequence number above ``after``, in order: an earlier version left them for later."""
         ...
 
     def drop_observations(self, until: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from math import inf
 
 import msgspec
@@ -82,6 +83,10 @@ class MemoryStore:
     def next_due(self, claim: Claim) -> float | None:
         states = self._held(claim).states.values()
         return min((stored.due for stored in states if stored.due is not None), default=None)
+
+    def together(self) -> AbstractContextManager[None]:
+        """See streams/stores/contract.py. Nothing is taken back: a commit here fails only where its claim is of no more use."""
+        return nullcontext()
 
     def read_observations(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """See streams/stores/sqlite.py."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from math import inf
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from schemas.errors import Fenced, StateRefused
 from streams.failpoints import reach
 from streams.stores.contract import Claim, Commit, Committed, DeadLetter, Ledger, Loaded, Stored
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (0, 1, SCHEMA_VERSION)
+"""0: a new file. 1: the drift stage's observations could be waiting in it; a program that expects them there can't go on with 2."""
 STAGES = ("accounts", "drift")
 KEYS_AT_ONCE = 1000
 
@@ -86,7 +88,7 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, SCHEMA_VERSION):
+    if version not in READABLE:
         connection.close()
         raise StateRefused(
             f"the data file has version {version}; this program reads version {SCHEMA_VERSION}",
@@ -221,7 +223,6 @@ class SqliteStore:
                 [(d.topic, d.offset, d.reason, d.detail, d.body) for d in commit.dead_letters],
             )
             reach("commit.after_dead_letters")
-        reach("commit.after")
         return Committed(claim=after, rows=rows)
 
     def next_due(self, claim: Claim) -> float | None:
@@ -271,23 +272,32 @@ class SqliteStore:
     def close(self) -> None:
         self._db.close()
 
+    def together(self) -> AbstractContextManager[None]:
+        """See streams/stores/contract.py."""
+        return self._transaction()
+
     def _transaction(self) -> _Transaction:
         return _Transaction(self._db)
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK when an exception passes through."""
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK when an exception passes through; inside another one it is a part of that."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+        self._is_part = self._db.in_transaction
+        if not self._is_part:
+            self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._is_part:
+            return
         if kind is None:
             reach("commit.before_commit")
             self._db.execute("COMMIT")
+            reach("commit.after")
         elif self._db.in_transaction:  # a full disk makes SQLite end it by itself
             self._db.execute("ROLLBACK")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from streams.stores.contract import (
 from streams.stores.memory import MemoryStore
 from streams.stores.redis import RedisStore
 from streams.stores.redis_keys import PartitionKeys
-from streams.stores.sqlite import SqliteStore
+from streams.stores.sqlite import STAGES, SqliteStore
 
 EMBEDDED = ("memory", "sqlite")
 
@@ -173,6 +174,29 @@ def test_observations_are_read_in_order_and_dropped_once_committed(embedded_stor
     assert [body for _, body in rest] == [b"2", b"3"]
     assert [sequence for sequence, _ in rest] == sorted({first[1][0], rest[1][0]})
     assert store.read_observations(rest[0][0], 1) == rest[1:]
+
+
+def test_commits_made_together_are_all_in_or_none(tmp_path: Path) -> None:
+    path = tmp_path / "plumbline.db"
+
+    def write_both(store: SqliteStore, *, fail: bool) -> None:
+        accounts, drift = store.claim("accounts", 0), store.claim("drift", 0)
+        with store.together():
+            commit(store, accounts, write("a"), offset=5)
+            commit(store, drift, write("d"), offset=7)
+            if fail:
+                raise RuntimeError("between the last commit and the end")
+
+    def found(store: SqliteStore) -> dict[str, set[str]]:
+        return {name: {*store.load(store.claim(name, 0), ["a", "d"], None).states} for name in STAGES}
+
+    with closing(SqliteStore(path)) as store, pytest.raises(RuntimeError):
+        write_both(store, fail=True)
+    with closing(SqliteStore(path)) as store:
+        assert found(store) == {"accounts": set(), "drift": set()}
+        write_both(store, fail=False)
+    with closing(SqliteStore(path)) as store:
+        assert found(store) == {"accounts": {"a"}, "drift": {"d"}}
 
 
 def test_a_listing_without_fit_keeps_the_fit(store: Store) -> None:

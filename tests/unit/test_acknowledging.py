@@ -43,13 +43,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.close()
 
 
-def put(world: World, events: list[bytes]) -> None:
-    """World gave the drift stage its observations by the side door, so it gets those of these events there, too."""
-    begin = world.pipeline.next_offset
-    result, *_ = world.pipeline.process(list(enumerate(events, begin)))
-    world.observe(result.effects.observations)
-
-
 def verdict(world: World, segment: str = "source:content") -> Verdict:
     (found,) = [each for each in world.pipeline.verdicts() if (each.signal, each.segment) == (GAP, segment)]
     return found
@@ -64,7 +57,7 @@ def test_an_acknowledged_drift_is_shown_as_such_with_who_when_and_why(world: Wor
     before = verdict(world)
     said = drift_alerts(world)
     assert before.state == "drifting"
-    put(world, [decision(world)])
+    world.put([decision(world)])
     after = verdict(world)
     assert after.state == "acknowledged"
     (made,) = after.decisions
@@ -83,7 +76,7 @@ def test_an_acknowledged_drift_is_shown_as_such_with_who_when_and_why(world: Wor
 
 def test_a_baseline_taken_anew_closes_the_drift_and_learns(world: World) -> None:
     history = verdict(world).history
-    put(world, [decision(world), decision(world, retake=True)])
+    world.put([decision(world), decision(world, retake=True)])
     after = verdict(world)
     assert after.state == "learning"
     assert after.missing
@@ -99,29 +92,28 @@ def test_a_baseline_taken_anew_closes_the_drift_and_learns(world: World) -> None
 
 def test_a_decision_counts_once_however_often_it_is_sent(world: World) -> None:
     sent = decision(world)
-    put(world, [sent, sent])
-    put(world, [sent])
+    world.put([sent, sent])
+    world.put([sent])
     assert len(verdict(world).decisions) == 1
     assert world.pipeline.ledger.duplicate == 2
 
 
 def test_nothing_drifts_and_the_decision_is_kept_all_the_same(world: World) -> None:
-    put(world, [decision(world, "source:referral")])
+    world.put([decision(world, "source:referral")])
     after = verdict(world, "source:referral")
     assert after.state == "watching"
     assert [(made.state, made.since) for made in after.decisions] == [("watching", None)]
 
 
 def test_a_restart_remembers(world: World) -> None:
-    put(world, [decision(world)])
+    world.put([decision(world)])
     before = verdict(world)
     world.change_icp(icp())
     assert verdict(world) == before
 
 
 def test_what_does_not_exist_becomes_a_dead_letter_that_says_so(world: World) -> None:
-    put(
-        world,
+    world.put(
         [
             decision(world, signal="plg.nothing"),
             b"nonsense",
@@ -144,8 +136,7 @@ def test_what_does_not_exist_becomes_a_dead_letter_that_says_so(world: World) ->
 
 def test_a_source_is_decided_about_by_the_same_event(world: World) -> None:
     world.observe(list(hours(3, 1, source(TRACKER, around_the_clock(100)))))
-    put(
-        world,
+    world.put(
         [
             decision(world, "product.event /web", signal="data.health", retake=True),
             decision(world, "product.event /nowhere", signal="data.health", retake=True),
@@ -162,7 +153,7 @@ def test_a_source_is_decided_about_by_the_same_event(world: World) -> None:
 
 
 def test_neither_products_nor_signals_are_accounts(world: World) -> None:
-    put(world, [decision(world), decision(world, signal="plg.nothing")])
+    world.put([decision(world), decision(world, signal="plg.nothing")])
     assert world.store.account_count() == world.serving.account_count() == 1
     assert world.serving.account(f"signal:{GAP}") is None
 
