@@ -79,9 +79,6 @@ class BatchRun:
         self.heap: list[tuple[float, str]] = []
         self.watermark = owned.claim.watermark
         self._loaded_until = -inf
-        self.offsets: dict[str, int] = {}
-        """topic -> offset of the next record to read, after this batch"""
-        self.received = 0
         self.heard = Heard()
         """since ``count`` was last called"""
         self._applied: Counter[type] = Counter()
@@ -198,8 +195,16 @@ class BatchRun:
             slot.due = None
             self.note_due(key, slot)
 
+    def stepped(self, offsets: dict[str, int], received: int) -> BatchRun:
+        """Called when all is done but the commit. ``offsets``: topic -> offset of the next record to read, after this batch;
+        ``received`` so many records."""
+        self._offsets, self._received = offsets, received
+        self._stepped_s = time.perf_counter() - self._began
+        return self
+
     def commit(self) -> BatchResult:
         """Raises Fenced when another owner has taken over; then nothing of the batch is in."""
+        began = time.perf_counter()
         owned = self._owned
         before = owned.claim.ledger
         owned.stage.finish(self.effects)
@@ -220,10 +225,10 @@ class BatchRun:
             outbox=alerts,
             observations=[encode_observation(observation) for observation in kept],
             dead_letters=self._dead,
-            offsets=self.offsets,
+            offsets=self._offsets,
             watermark=self.watermark,
             ledger=Ledger(
-                received=before.received + self.received,
+                received=before.received + self._received,
                 applied=before.applied + self._applied.total(),
                 duplicate=before.duplicate + self._duplicate.total(),
                 late=before.late + self._late.total(),
@@ -244,14 +249,14 @@ class BatchRun:
         return BatchResult(
             stage=owned.stage.name,
             touched=len(self._touched),
-            received=self.received,
+            received=self._received,
             applied=_by_class(self._applied),
             duplicate=_by_class(self._duplicate),
             late=_by_class(self._late),
             dead_letters=self._dead,
             alerts=alerts,
             effects=self.effects,
-            batch_s=ended - self._began,
+            batch_s=self._stepped_s + ended - began,
             commit_s=ended - commit_began,
         )
 

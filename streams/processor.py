@@ -144,7 +144,7 @@ class Processor:
                 self._owned.stuck.add(failure.key)
                 self._owned.slots.clear()
                 continue
-            return run
+            return run.stepped({}, 0)
 
     def _process(
         self, bodies: Sequence[Body], place: _Place, offsets: dict[str, int], failed: set[int]
@@ -162,8 +162,7 @@ class Processor:
             flood = self._flood_limit.take(len(bodies), run.dead_at)
             if flood is not None:
                 raise DeadLetterFlood(flood, run.reasons())
-        run.offsets, run.received = offsets, self._received(bodies)
-        return run
+        return run.stepped(offsets, self._received(bodies))
 
     def _received(self, bodies: Sequence[Body]) -> int:
         return len(bodies)
