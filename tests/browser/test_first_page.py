@@ -12,7 +12,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.unit.health_world import TRACKER, around_the_clock, hours, source
+from tests.unit.health_world import DESK, around_the_clock, hours, source
 from tests.unit.serving_world import DAY, GOOD, HOUR, NOW, World, served
 
 EVIL = "<script>alert(1)</script>"
@@ -54,18 +54,18 @@ return [...document.querySelectorAll("td, th")].filter(cell => cell.scrollWidth 
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    """A service with accounts that alert, one whose name is markup, a dead letter, a drift and a source that is watched."""
+    """A service with accounts that alert, one whose name is markup, a dead letter, a drift, and a help desk that fell silent."""
     folder = tmp_path / "data"
     folder.mkdir()
     world = World(folder)
-    world.observe(list(hours(40, 0, source(TRACKER, around_the_clock(150)))))
+    world.drift()
+    world.observe(list(hours(40, 0, source(DESK, around_the_clock(150)))))
     make = world.events
     for number, name in enumerate([EVIL, "Northwind Traders", "Fenlund Care"]):
         account, at = f"acct-{number}", NOW - number * HOUR
         world.put([make.profile(account, at - 60, **GOOD, name=name)])
         world.put([make.visit(account, at - 1), make.visit(account, at)])
     world.put([make.product("acct-2", NOW - DAY, "signed_up"), b"nonsense"])
-    world.drift()
     async with served(world) as url:
         yield url
     world.close()
